@@ -1,0 +1,330 @@
+namespace Vks.Runtime.Guest.Protocol;
+
+/// <summary>Names a container.</summary>
+/// <param name="ContainerId">64 hex digits.</param>
+public sealed record ContainerReference(string ContainerId);
+
+/// <summary>Everything the agent needs to build a container's bundle and hand it to crun.</summary>
+public sealed record ContainerSpec
+{
+    /// <summary>64 hex digits.</summary>
+    public required string ContainerId { get; init; }
+
+    /// <summary>SCSI serial of the read-only image disk, at most 20 characters.</summary>
+    public required string ImageDisk { get; init; }
+
+    /// <summary>The first process.</summary>
+    public required ProcessSpec Process { get; init; }
+
+    /// <summary>Mounts in order, after the usual /proc, /dev, /sys.</summary>
+    public IReadOnlyList<MountSpec> Mounts { get; init; } = [];
+
+    /// <summary>The root file system is mounted read-only.</summary>
+    public bool ReadOnlyRoot { get; init; }
+
+    /// <summary>All capabilities, all guest devices, writable sysfs, no masked paths, no seccomp.</summary>
+    public bool Privileged { get; init; }
+
+    /// <summary>Paths hidden from the container.</summary>
+    public IReadOnlyList<string> MaskedPaths { get; init; } = [];
+
+    /// <summary>Paths made read-only in the container.</summary>
+    public IReadOnlyList<string> ReadOnlyPaths { get; init; } = [];
+
+    /// <summary>Whose PID namespace the container lives in.</summary>
+    public PidNamespace PidNamespace { get; init; } = PidNamespace.Container;
+
+    /// <summary>The container whose PID namespace is joined when <see cref="PidNamespace"/> is Target.</summary>
+    public string? PidTarget { get; init; }
+
+    /// <summary>The container gets an IPC namespace of its own instead of the pod's.</summary>
+    public bool PrivateIpc { get; init; }
+
+    /// <summary>Limits, kept by the container's cgroup in the guest.</summary>
+    public ResourceLimits Resources { get; init; } = new();
+
+    /// <summary>Seccomp profile as the OCI runtime spec's <c>linux.seccomp</c> JSON object, or null for unconfined.</summary>
+    public string? SeccompJson { get; init; }
+
+    /// <summary>OCI annotations.</summary>
+    public IReadOnlyDictionary<string, string> Annotations { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Standard input stays open for <see cref="GuestMethods.ContainerInput"/>; otherwise it is /dev/null.</summary>
+    public bool Stdin { get; init; }
+
+    /// <summary>Standard input closes after the first input call ends.</summary>
+    public bool StdinOnce { get; init; }
+}
+
+/// <summary>Whose PID namespace a container lives in.</summary>
+public enum PidNamespace
+{
+    /// <summary>One of its own.</summary>
+    Container = 0,
+
+    /// <summary>One shared by the pod's containers.</summary>
+    Pod = 1,
+
+    /// <summary>Another container's.</summary>
+    Target = 2,
+
+    /// <summary>The guest's own, agent included.</summary>
+    Guest = 3,
+}
+
+/// <summary>A process of a container: the first one or an exec.</summary>
+public sealed record ProcessSpec
+{
+    /// <summary>Program and arguments; never empty.</summary>
+    public required IReadOnlyList<string> Args { get; init; }
+
+    /// <summary><c>NAME=value</c> entries. PATH is added when missing, HOME from the user's passwd entry.</summary>
+    public IReadOnlyList<string> Env { get; init; } = [];
+
+    /// <summary>Absolute; created in the container when missing.</summary>
+    public string WorkingDirectory { get; init; } = "/";
+
+    /// <summary>
+    /// As in an image's <c>config.User</c>: empty, <c>name</c>, <c>uid</c>, <c>name:group</c>, <c>uid:gid</c>; resolved against the
+    /// container's own passwd and group files.
+    /// </summary>
+    public string User { get; init; } = "";
+
+    /// <summary>Groups beside the primary one.</summary>
+    public IReadOnlyList<uint> SupplementalGroups { get; init; } = [];
+
+    /// <summary>False: groups of the image's /etc/group that name the user are added too (CRI policy Merge).</summary>
+    public bool StrictSupplementalGroups { get; init; }
+
+    /// <summary>A terminal instead of three pipes; its output comes on Output alone.</summary>
+    public bool Terminal { get; init; }
+
+    /// <summary>Capability names, <c>CAP_CHOWN</c> …; the bounding, permitted and effective sets.</summary>
+    public IReadOnlyList<string> Capabilities { get; init; } = [];
+
+    /// <summary>Capabilities that are also inheritable and ambient.</summary>
+    public IReadOnlyList<string> AmbientCapabilities { get; init; } = [];
+
+    /// <summary>Sets PR_SET_NO_NEW_PRIVS.</summary>
+    public bool NoNewPrivileges { get; init; }
+
+    /// <summary>Resource limits of setrlimit(2).</summary>
+    public IReadOnlyList<ResourceLimit> Rlimits { get; init; } = [];
+
+    /// <summary>-1000 to 1000.</summary>
+    public int OomScoreAdjust { get; init; }
+}
+
+/// <summary>One limit of setrlimit(2).</summary>
+/// <param name="Type"><c>RLIMIT_NOFILE</c> and so on.</param>
+/// <param name="Soft">Soft limit in the limit's own unit.</param>
+/// <param name="Hard">Hard limit in the limit's own unit.</param>
+public sealed record ResourceLimit(string Type, ulong Soft, ulong Hard);
+
+/// <summary>Limits of a container's cgroup in the guest. Zero means: no limit of its own.</summary>
+public sealed record ResourceLimits
+{
+    /// <summary>cgroup v1 scale, 2 to 262144.</summary>
+    public long CpuShares { get; init; }
+
+    /// <summary>Microseconds of CPU time per period.</summary>
+    public long CpuQuotaMicroseconds { get; init; }
+
+    /// <summary>Microseconds, 1000 to 1000000.</summary>
+    public long CpuPeriodMicroseconds { get; init; }
+
+    /// <summary>CPU list, <c>0-1,3</c>.</summary>
+    public string? CpusetCpus { get; init; }
+
+    /// <summary>Memory node list.</summary>
+    public string? CpusetMems { get; init; }
+
+    /// <summary>Bytes.</summary>
+    public long MemoryBytes { get; init; }
+
+    /// <summary>Memory plus swap in bytes.</summary>
+    public long MemorySwapBytes { get; init; }
+
+    /// <summary>Most processes and threads.</summary>
+    public long PidsLimit { get; init; }
+
+    /// <summary>cgroup v2 files by name, written as they are.</summary>
+    public IReadOnlyDictionary<string, string> Unified { get; init; } = new Dictionary<string, string>();
+}
+
+/// <summary>One mount of a container.</summary>
+public sealed record MountSpec
+{
+    /// <summary>Where the bytes come from.</summary>
+    public required MountSource Kind { get; init; }
+
+    /// <summary>Share: path below the share; Disk: SCSI serial; Tmpfs: ignored; GuestPath: absolute path in the guest.</summary>
+    public string Source { get; init; } = "";
+
+    /// <summary>Absolute path in the container.</summary>
+    public required string Destination { get; init; }
+
+    /// <summary>Mount options in the words of the OCI runtime spec: <c>ro</c>, <c>rro</c>, <c>rbind</c>, <c>rshared</c>, <c>size=64m</c> ….</summary>
+    public IReadOnlyList<string> Options { get; init; } = [];
+
+    /// <summary>For Disk: the path below the disk's root that is mounted; empty for the root.</summary>
+    public string SubPath { get; init; } = "";
+}
+
+/// <summary>Where the bytes of a mount come from.</summary>
+public enum MountSource
+{
+    /// <summary>The virtio-9p share of the pod.</summary>
+    Share = 1,
+
+    /// <summary>A hot-plugged disk with a file system (an image volume).</summary>
+    Disk = 2,
+
+    /// <summary>Memory.</summary>
+    Tmpfs = 3,
+
+    /// <summary>A path of the guest itself.</summary>
+    GuestPath = 4,
+}
+
+/// <summary>A started container.</summary>
+/// <param name="Pid">Process id in the guest.</param>
+/// <param name="StartedUnixNanoseconds">Guest wall clock.</param>
+public sealed record ContainerStarted(int Pid, long StartedUnixNanoseconds);
+
+/// <summary>Sends a signal.</summary>
+/// <param name="ContainerId">The container.</param>
+/// <param name="Signal">Number, 1 to 64.</param>
+/// <param name="All">Every process of the container instead of its first.</param>
+public sealed record SignalRequest(string ContainerId, int Signal, bool All);
+
+/// <summary>The states of a container in the guest.</summary>
+public enum GuestContainerState
+{
+    /// <summary>Built, program not yet running.</summary>
+    Created = 1,
+
+    /// <summary>Running.</summary>
+    Running = 2,
+
+    /// <summary>Its first process has ended.</summary>
+    Exited = 3,
+}
+
+/// <summary>One container as the guest knows it.</summary>
+/// <param name="ContainerId">64 hex digits.</param>
+/// <param name="State">Its state.</param>
+/// <param name="Pid">Process id in the guest, or 0.</param>
+/// <param name="StartedUnixNanoseconds">0 until started.</param>
+/// <param name="FinishedUnixNanoseconds">0 until exited.</param>
+/// <param name="ExitCode">0 to 255; 128 + signal when a signal ended it.</param>
+/// <param name="OutOfMemory">The kernel killed one of its processes for want of memory.</param>
+public sealed record ContainerReport(
+    string ContainerId,
+    GuestContainerState State,
+    int Pid,
+    long StartedUnixNanoseconds,
+    long FinishedUnixNanoseconds,
+    int ExitCode,
+    bool OutOfMemory);
+
+/// <summary>All containers of the guest.</summary>
+/// <param name="Containers">In order of creation.</param>
+public sealed record ContainerList(IReadOnlyList<ContainerReport> Containers);
+
+/// <summary>Asks for a container's output.</summary>
+/// <param name="ContainerId">The container.</param>
+/// <param name="OutputOffset">Bytes of standard output already stored by the host.</param>
+/// <param name="ErrorOffset">Bytes of standard error already stored by the host.</param>
+public sealed record OutputRequest(string ContainerId, long OutputOffset, long ErrorOffset);
+
+/// <summary>The end of a container's output.</summary>
+/// <param name="OutputBytes">Total bytes of standard output.</param>
+/// <param name="ErrorBytes">Total bytes of standard error.</param>
+public sealed record OutputResult(long OutputBytes, long ErrorBytes);
+
+/// <summary>Sets a terminal's size.</summary>
+/// <param name="ContainerId">The container, when its own terminal is meant.</param>
+/// <param name="ExecId">The exec's id, or null for the container's own terminal.</param>
+/// <param name="Columns">1 to 65535.</param>
+/// <param name="Rows">1 to 65535.</param>
+public sealed record ResizeRequest(string ContainerId, string? ExecId, int Columns, int Rows);
+
+/// <summary>Runs one more process in a running container.</summary>
+public sealed record ExecSpec
+{
+    /// <summary>The container.</summary>
+    public required string ContainerId { get; init; }
+
+    /// <summary>Chosen by the host, unique in the guest.</summary>
+    public required string ExecId { get; init; }
+
+    /// <summary>Program and arguments.</summary>
+    public required IReadOnlyList<string> Args { get; init; }
+
+    /// <summary>A terminal instead of pipes.</summary>
+    public bool Terminal { get; init; }
+
+    /// <summary>Whether Input is used; otherwise the process reads end of file.</summary>
+    public bool Stdin { get; init; }
+
+    /// <summary>Milliseconds until it is killed and the call ends with TimedOut; 0 for none.</summary>
+    public long TimeoutMilliseconds { get; init; }
+}
+
+/// <summary>How an exec ended.</summary>
+/// <param name="ExitCode">0 to 255; 128 + signal when a signal ended it.</param>
+public sealed record ExecResult(int ExitCode);
+
+/// <summary>Changes limits.</summary>
+/// <param name="ContainerId">The container.</param>
+/// <param name="Resources">Zero and null fields are left as they are.</param>
+public sealed record UpdateRequest(string ContainerId, ResourceLimits Resources);
+
+/// <summary>Use of one container, from its cgroup.</summary>
+/// <param name="ContainerId">The container.</param>
+/// <param name="UnixNanoseconds">When it was read.</param>
+/// <param name="CpuNanoseconds">CPU time so far.</param>
+/// <param name="MemoryBytes">memory.current.</param>
+/// <param name="WorkingSetBytes">memory.current less inactive_file.</param>
+/// <param name="RssBytes">anon.</param>
+/// <param name="PageFaults">pgfault.</param>
+/// <param name="MajorPageFaults">pgmajfault.</param>
+/// <param name="Pids">Processes and threads.</param>
+/// <param name="WritableBytes">Bytes in the container's writable layer.</param>
+/// <param name="WritableInodes">Inodes in the container's writable layer.</param>
+public sealed record ContainerStats(
+    string ContainerId,
+    long UnixNanoseconds,
+    long CpuNanoseconds,
+    long MemoryBytes,
+    long WorkingSetBytes,
+    long RssBytes,
+    long PageFaults,
+    long MajorPageFaults,
+    long Pids,
+    long WritableBytes,
+    long WritableInodes);
+
+/// <summary>Use of the whole guest.</summary>
+/// <param name="UnixNanoseconds">When it was read.</param>
+/// <param name="CpuNanoseconds">CPU time of all containers so far.</param>
+/// <param name="MemoryTotalBytes">MemTotal.</param>
+/// <param name="MemoryAvailableBytes">MemAvailable.</param>
+/// <param name="Pids">Processes in the guest.</param>
+/// <param name="Interfaces">Counters by interface.</param>
+public sealed record GuestStats(
+    long UnixNanoseconds,
+    long CpuNanoseconds,
+    long MemoryTotalBytes,
+    long MemoryAvailableBytes,
+    long Pids,
+    IReadOnlyList<InterfaceCounters> Interfaces);
+
+/// <summary>Counters of one interface.</summary>
+/// <param name="Name">Interface name.</param>
+/// <param name="ReceivedBytes">Bytes received.</param>
+/// <param name="ReceiveErrors">Errors on receipt.</param>
+/// <param name="SentBytes">Bytes sent.</param>
+/// <param name="SendErrors">Errors on sending.</param>
+public sealed record InterfaceCounters(string Name, long ReceivedBytes, long ReceiveErrors, long SentBytes, long SendErrors);
