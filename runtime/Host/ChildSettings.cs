@@ -1,0 +1,38 @@
+using System.Runtime.InteropServices;
+
+namespace Vks.Runtime.Host;
+
+/// <summary>A program to start and the walls around it.</summary>
+internal sealed record ChildSettings
+{
+    /// <summary>Absolute path of the program.</summary>
+    internal required string Program { get; init; }
+
+    /// <summary>Arguments after argv[0].</summary>
+    internal required IReadOnlyList<string> Arguments { get; init; }
+
+    /// <summary>The whole environment, as NAME=value pairs. Default: PATH only.</summary>
+    internal IReadOnlyDictionary<string, string> Environment { get; init; } =
+        new Dictionary<string, string> { ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin" };
+
+    /// <summary>Descriptors the child finds at these numbers (3 to 63); everything else is closed. The caller keeps its own.</summary>
+    internal IReadOnlyList<(int Number, SafeHandle Handle)> Descriptors { get; init; } = [];
+
+    /// <summary>Network namespace to run in, e.g. <c>/run/netns/x</c>; null for the daemon's.</summary>
+    internal string? NetnsPath { get; init; }
+
+    /// <summary>Gives the child its own mount namespace, which follows the host's mounts but passes none back.</summary>
+    internal bool OwnMountNamespace { get; init; }
+
+    /// <summary>User to run as; null for the daemon's user. All capabilities go with it.</summary>
+    internal ChildUser? User { get; init; }
+
+    /// <summary>Group that the child is put into right after its start, or null.</summary>
+    internal Cgroup? Cgroup { get; init; }
+}
+
+/// <summary>The identity of a child.</summary>
+/// <param name="UserId">Real, effective and saved user id.</param>
+/// <param name="GroupId">Real, effective and saved group id.</param>
+/// <param name="SupplementaryGroups">Further groups, e.g. that of <c>/dev/kvm</c>; all others are dropped.</param>
+internal sealed record ChildUser(uint UserId, uint GroupId, IReadOnlyList<uint> SupplementaryGroups);

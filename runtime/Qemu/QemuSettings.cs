@@ -1,0 +1,58 @@
+namespace Vks.Runtime.Qemu;
+
+/// <summary>Everything that decides QEMU's argument list. The same settings give the same list.</summary>
+internal sealed record QemuSettings
+{
+    /// <summary>Name of the guest, for people who read the process list.</summary>
+    internal required string Name { get; init; }
+
+    /// <summary>KVM or TCG.</summary>
+    internal required QemuAccelerator Accelerator { get; init; }
+
+    /// <summary>Virtual CPUs, 1 to 64.</summary>
+    internal int VcpuCount { get; init; } = 1;
+
+    /// <summary>Guest memory in MiB.</summary>
+    internal int MemoryMiB { get; init; } = 512;
+
+    /// <summary>Uncompressed ELF kernel with a PVH entry.</summary>
+    internal required string KernelPath { get; init; }
+
+    /// <summary>Initial file system (cpio) whose <c>/init</c> is the agent.</summary>
+    internal required string InitramfsPath { get; init; }
+
+    /// <summary>Rate of the host's time stamp counter in kHz; the guest is told so under TCG, where it cannot find out reliably. Null: not told.</summary>
+    internal long? TscKHz { get; init; }
+
+    /// <summary>Further words for the kernel command line, e.g. <c>vks.channel=vsock</c>.</summary>
+    internal IReadOnlyList<string> KernelArguments { get; init; } = [];
+
+    /// <summary>The guest's network device, or null.</summary>
+    internal QemuNetwork? Network { get; init; }
+
+    /// <summary>A host folder offered over virtio-9p, or null.</summary>
+    internal QemuShare? Share { get; init; }
+
+    /// <summary>Context id of the guest's vsock device (3 or more), or null for none.</summary>
+    internal uint? VsockContextId { get; init; }
+}
+
+/// <summary>What runs the guest's instructions.</summary>
+internal enum QemuAccelerator
+{
+    /// <summary>The processor, through <c>/dev/kvm</c>.</summary>
+    Kvm = 1,
+
+    /// <summary>QEMU's translator, in software.</summary>
+    Tcg = 2,
+}
+
+/// <summary>The guest's network device; its tap is handed over as <see cref="QemuDescriptor.Tap"/>.</summary>
+/// <param name="Mac">MAC address, <c>02:11:22:33:44:55</c>.</param>
+/// <param name="Mtu">MTU in bytes that virtio tells the guest.</param>
+internal sealed record QemuNetwork(string Mac, int Mtu);
+
+/// <summary>A host folder that the guest can mount as type 9p.</summary>
+/// <param name="Path">The folder on the host.</param>
+/// <param name="Tag">Its mount tag.</param>
+internal sealed record QemuShare(string Path, string Tag);
