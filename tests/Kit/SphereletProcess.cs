@@ -1,0 +1,194 @@
+using System.Net.Sockets;
+using System.Text;
+using CliWrap;
+using CliWrap.EventStream;
+using Grpc.Net.Client;
+
+namespace Vks.Tests.Kit;
+
+/// <summary>The published daemon as a process of its own, with its own folders, driven as a user drives it.</summary>
+internal sealed class SphereletProcess : IAsyncDisposable
+{
+    private readonly StringBuilder _log = new();
+    private readonly CancellationTokenSource _kill = new();
+    private readonly CancellationTokenSource _terminate = new();
+    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Task _running = Task.CompletedTask;
+    private bool _disposed;
+
+    private SphereletProcess(string labDirectory) => LabDirectory = labDirectory;
+
+    /// <summary>Holds <c>root</c>, <c>run</c> and <c>logs</c> of this daemon.</summary>
+    public string LabDirectory { get; }
+
+    public string SocketPath => Path.Combine(LabDirectory, "run", "spherelet.sock");
+
+    public int Pid { get; private set; }
+
+    public GrpcChannel Channel { get; private set; } = null!;
+
+    public string Log
+    {
+        get
+        {
+            lock (_log)
+            {
+                return _log.ToString();
+            }
+        }
+    }
+
+    /// <summary>The binary under test: what <c>./vks</c> publishes, or the one VKS_SPHERELET names.</summary>
+    public static string Binary =>
+        Environment.GetEnvironmentVariable("VKS_SPHERELET")
+        ?? RepositoryRoot.Combine("artifacts", "publish", "Vks.Spherelet", "release_linux-x64", "spherelet");
+
+    public static string GuestDirectory =>
+        Environment.GetEnvironmentVariable("VKS_GUEST_DIR") ?? RepositoryRoot.Combine("artifacts", "guest");
+
+    /// <summary>Starts the daemon and waits, at most 30 s, until its socket takes connections.</summary>
+    public static async Task<SphereletProcess> StartAsync(string labDirectory, CancellationToken cancellationToken, params string[] moreArguments)
+    {
+        Assert.True(File.Exists(Binary), $"{Binary} is missing: run ./vks test, or dotnet publish spherelet first.");
+        Assert.True(File.Exists(Path.Combine(GuestDirectory, "vmlinux")), $"{GuestDirectory}/vmlinux is missing: run images/build.sh guest first.");
+        Directory.CreateDirectory(labDirectory);
+        SphereletProcess daemon = new(labDirectory);
+        Command command = Cli.Wrap(Binary)
+            .WithArguments(["serve",
+                "--root-dir", Path.Combine(labDirectory, "root"), "--runtime-dir", Path.Combine(labDirectory, "run"),
+                "--guest-dir", GuestDirectory, "--socket", daemon.SocketPath, .. moreArguments])
+            .WithValidation(CommandResultValidation.None);
+        daemon._running = daemon.PumpAsync(command);
+        try
+        {
+            await daemon.WaitUntilListeningAsync(cancellationToken);
+        }
+        catch
+        {
+            await daemon.DisposeAsync();
+            throw;
+        }
+
+        return daemon;
+    }
+
+    /// <summary>kill -9, and waits until it is gone.</summary>
+    public async Task KillAsync()
+    {
+        await _kill.CancelAsync();
+        await _running.WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    /// <summary>SIGTERM, then SIGKILL after 20 s; machines go on.</summary>
+    public async Task StopAsync()
+    {
+        await _terminate.CancelAsync();
+        if (await Task.WhenAny(_running, Task.Delay(TimeSpan.FromSeconds(20))) != _running)
+        {
+            await KillAsync();
+            Assert.Fail($"spherelet did not end within 20 s of SIGTERM. Its log:\n{Log}");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        Channel?.Dispose();
+        await KillAsync();
+        _kill.Dispose();
+        _terminate.Dispose();
+    }
+
+    private async Task PumpAsync(Command command)
+    {
+        try
+        {
+            await foreach (CommandEvent happened in command.ListenAsync(Encoding.UTF8, Encoding.UTF8, _kill.Token, _terminate.Token))
+            {
+                switch (happened)
+                {
+                    case StartedCommandEvent started:
+                        Pid = started.ProcessId;
+                        _ready.TrySetResult();
+                        break;
+                    case StandardOutputCommandEvent line:
+                        Append(line.Text);
+                        break;
+                    case StandardErrorCommandEvent line:
+                        Append(line.Text);
+                        break;
+                    default:
+                        break;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // We ended it ourselves.
+        }
+    }
+
+    private void Append(string line)
+    {
+        lock (_log)
+        {
+            _log.AppendLine(line);
+        }
+    }
+
+    private async Task WaitUntilListeningAsync(CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(TimeSpan.FromSeconds(30));
+        while (true)
+        {
+            if (_running.IsCompleted || deadline.IsCancellationRequested)
+            {
+                Assert.Fail($"spherelet {(_running.IsCompleted ? "ended" : "did not listen within 30 s")}. Its log:\n{Log}");
+            }
+
+            using Socket probe = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                await probe.ConnectAsync(new UnixDomainSocketEndPoint(SocketPath), deadline.Token);
+                break;
+            }
+            catch (SocketException)
+            {
+                await Task.WhenAny(_running, Task.Delay(TimeSpan.FromMilliseconds(20), CancellationToken.None));
+            }
+            catch (OperationCanceledException)
+            {
+                // Reported at the top of the loop.
+            }
+        }
+
+        await _ready.Task.WaitAsync(TimeSpan.FromSeconds(5), cancellationToken);
+        Channel = GrpcChannel.ForAddress("http://spherelet", new GrpcChannelOptions
+        {
+            HttpHandler = new SocketsHttpHandler
+            {
+                ConnectCallback = async (_, token) =>
+                {
+                    Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                    try
+                    {
+                        await socket.ConnectAsync(new UnixDomainSocketEndPoint(SocketPath), token);
+                        return new NetworkStream(socket, ownsSocket: true);
+                    }
+                    catch
+                    {
+                        socket.Dispose();
+                        throw;
+                    }
+                },
+            },
+            MaxReceiveMessageSize = 32 * 1024 * 1024,
+        });
+    }
+}
