@@ -2,7 +2,7 @@ using System.Net.Sockets;
 using System.Text;
 using CliWrap;
 using CliWrap.EventStream;
-using Grpc.Net.Client;
+using Vks.Spherelet.Client;
 
 namespace Vks.Tests.Kit;
 
@@ -25,7 +25,8 @@ internal sealed class SphereletProcess : IAsyncDisposable
 
     public int Pid { get; private set; }
 
-    public GrpcChannel Channel { get; private set; } = null!;
+    /// <summary>The daemon as a kubelet sees it.</summary>
+    public CriClient Cri { get; private set; } = null!;
 
     public string Log
     {
@@ -55,8 +56,8 @@ internal sealed class SphereletProcess : IAsyncDisposable
         SphereletProcess daemon = new(labDirectory);
         Command command = Cli.Wrap(Binary)
             .WithArguments(["serve",
-                "--root-dir", Path.Combine(labDirectory, "root"), "--runtime-dir", Path.Combine(labDirectory, "run"),
-                "--guest-dir", GuestDirectory, "--socket", daemon.SocketPath, .. moreArguments])
+                "--root-directory", Path.Combine(labDirectory, "root"), "--runtime-directory", Path.Combine(labDirectory, "run"),
+                "--guest-directory", GuestDirectory, "--socket", daemon.SocketPath, .. moreArguments])
             .WithValidation(CommandResultValidation.None);
         daemon._running = daemon.PumpAsync(command);
         try
@@ -98,7 +99,7 @@ internal sealed class SphereletProcess : IAsyncDisposable
         }
 
         _disposed = true;
-        Channel?.Dispose();
+        Cri?.Dispose();
         await KillAsync();
         _kill.Dispose();
         _terminate.Dispose();
@@ -169,26 +170,6 @@ internal sealed class SphereletProcess : IAsyncDisposable
         }
 
         await _ready.Task.WaitAsync(TimeSpan.FromSeconds(5), cancellationToken);
-        Channel = GrpcChannel.ForAddress("http://spherelet", new GrpcChannelOptions
-        {
-            HttpHandler = new SocketsHttpHandler
-            {
-                ConnectCallback = async (_, token) =>
-                {
-                    Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                    try
-                    {
-                        await socket.ConnectAsync(new UnixDomainSocketEndPoint(SocketPath), token);
-                        return new NetworkStream(socket, ownsSocket: true);
-                    }
-                    catch
-                    {
-                        socket.Dispose();
-                        throw;
-                    }
-                },
-            },
-            MaxReceiveMessageSize = 32 * 1024 * 1024,
-        });
+        Cri = new CriClient(SocketPath);
     }
 }
