@@ -1,0 +1,174 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Vks.Runtime.Guest;
+using Vks.Runtime.Guest.Protocol;
+using Vks.Runtime.Machines;
+
+namespace Vks.Spherelet.Pods;
+
+/// <summary>Follows running containers: brings their output to the log and their end to the record.</summary>
+internal sealed partial class ContainerFollower(TimeProvider time, ILogger<ContainerFollower> logger)
+{
+    /// <summary>How long the end of a container waits for its last output; a process left behind may hold the pipe open.</summary>
+    private static readonly TimeSpan LastOutputWait = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long to wait before asking again after the channel broke while the machine runs.</summary>
+    private static readonly TimeSpan ReconnectDelay = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>SIGKILL as an exit code: what became of a container whose machine ended.</summary>
+    private const int KilledExitCode = 128 + Signals.Kill;
+
+    /// <summary>Follows one container until its end is kept and its output stored, or the token ends. Never throws.</summary>
+    public async Task FollowAsync(Container container, CancellationToken cancellationToken)
+    {
+        await Task.Yield();
+        try
+        {
+            Task output = StoreOutputAsync(container, cancellationToken);
+            if (container.Record.Phase != ContainerPhase.Exited)
+            {
+                ContainerReport? report = await RetryAsync(
+                    container,
+                    guest => guest.CallAsync(
+                        GuestMethods.WaitContainer,
+                        new ContainerReference(container.Id),
+                        GuestJson.Default.ContainerReference,
+                        GuestJson.Default.ContainerReport,
+                        cancellationToken),
+                    cancellationToken);
+                if (report is not null)
+                {
+                    await Task.WhenAny(output, Task.Delay(LastOutputWait, time, cancellationToken));
+                }
+
+                container.Change(record => report is null ? Killed(record, container.Sandbox) : Ended(record, report));
+                ContainerEnded(container.Id, container.Record.ExitCode, container.Record.Reason);
+            }
+
+            await output;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The container was removed, or the daemon ends and the next one goes on from the kept position.
+        }
+        catch (Exception cause)
+        {
+            FollowingFailed(container.Id, cause);
+        }
+    }
+
+    /// <summary>The record of a container that ended in its guest.</summary>
+    internal static ContainerRecord Ended(ContainerRecord record, ContainerReport report) => record with
+    {
+        StartedUnixNanoseconds = record.StartedUnixNanoseconds != 0 ? record.StartedUnixNanoseconds : report.StartedUnixNanoseconds,
+        FinishedUnixNanoseconds = Math.Max(1, report.FinishedUnixNanoseconds),
+        ExitCode = report.ExitCode,
+        Reason = report.OutOfMemory ? "OOMKilled" : report.ExitCode == 0 ? "Completed" : "Error",
+    };
+
+    /// <summary>The record of a container that ended with its machine.</summary>
+    internal ContainerRecord Killed(ContainerRecord record, PodSandbox sandbox) => record with
+    {
+        FinishedUnixNanoseconds = UnixTime.Nanoseconds(time.GetUtcNow()),
+        ExitCode = KilledExitCode,
+        Reason = "Error",
+        Message = $"The pod's machine ended: {sandbox.DownReason()}",
+    };
+
+    private async Task StoreOutputAsync(Container container, CancellationToken cancellationToken)
+    {
+        ContainerLog log = container.Log!;
+        if (log.Position.Complete)
+        {
+            return;
+        }
+
+        await RetryAsync(
+            container,
+            async guest =>
+            {
+                LogPosition from = log.Position;
+                await using GuestCall<OutputResult> call = await guest.OpenAsync(
+                    GuestMethods.ContainerOutput,
+                    new OutputRequest(container.Id, from.OutputBytes, from.ErrorBytes),
+                    GuestJson.Default.OutputRequest,
+                    GuestJson.Default.OutputResult,
+                    cancellationToken);
+                byte[][] rests = await Task.WhenAll(
+                    StoreStreamAsync(call.Output, log, isError: false, cancellationToken),
+                    StoreStreamAsync(call.Error, log, isError: true, cancellationToken));
+
+                // Only now is it sure that the streams ended and were not cut; a last line without newline may be written.
+                OutputResult result = await call.Completion;
+                await log.WriteAsync(new ReadOnlySequence<byte>(rests[0]), end: true, isError: false, cancellationToken);
+                await log.WriteAsync(new ReadOnlySequence<byte>(rests[1]), end: true, isError: true, cancellationToken);
+                await log.CompleteAsync(cancellationToken);
+                return result;
+            },
+            cancellationToken);
+    }
+
+    /// <returns>The beginning of a line whose end has not come.</returns>
+    private static async Task<byte[]> StoreStreamAsync(PipeReader reader, ContainerLog log, bool isError, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            ReadResult read = await reader.ReadAsync(cancellationToken);
+            ReadOnlySequence<byte> rest = read.Buffer;
+            long stored = await log.WriteAsync(rest, end: false, isError, cancellationToken);
+            rest = rest.Slice(stored);
+
+            byte[] left = read.IsCompleted ? rest.ToArray() : [];
+
+            // Consumed gives credit back to the guest, which forgets those bytes: only what the log holds.
+            reader.AdvanceTo(rest.Start, rest.End);
+            if (read.IsCompleted)
+            {
+                return left;
+            }
+        }
+    }
+
+    /// <summary>Calls the guest, again after a broken channel, and gives null once the machine has ended or the guest does not know the container.</summary>
+    private async Task<T?> RetryAsync<T>(Container container, Func<GuestClient, Task<T>> call, CancellationToken cancellationToken)
+        where T : class
+    {
+        while (container.Sandbox.Machine is { } machine)
+        {
+            MachineSnapshot snapshot = machine.Current;
+            if (snapshot.State is MachineState.Stopped or MachineState.Removed)
+            {
+                return null;
+            }
+
+            try
+            {
+                return await call(machine.Guest);
+            }
+            catch (GuestException cause) when (cause.ConnectionLost)
+            {
+                // Told apart below: the machine ends, or the channel comes back.
+            }
+            catch (MachineException)
+            {
+                // Between two states; the next snapshot tells.
+            }
+            catch (GuestException cause) when (cause.Fault == GuestFault.NotFound)
+            {
+                return null;
+            }
+
+            Task change = machine.WaitForChangeAsync(snapshot.Generation, cancellationToken);
+            await Task.WhenAny(change, Task.Delay(ReconnectDelay, time, cancellationToken));
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        return null;
+    }
+
+    [LoggerMessage(3130, LogLevel.Information, "Container {ContainerId} ended with code {ExitCode} ({Reason})")]
+    private partial void ContainerEnded(string containerId, int exitCode, string reason);
+
+    [LoggerMessage(3131, LogLevel.Error, "Container {ContainerId} is no longer followed; restart the daemon to follow it again")]
+    private partial void FollowingFailed(string containerId, Exception cause);
+}

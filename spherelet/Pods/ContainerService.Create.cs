@@ -1,0 +1,127 @@
+using Vks.Runtime.Guest.Protocol;
+using Vks.Spherelet.Images;
+
+namespace Vks.Spherelet.Pods;
+
+internal sealed partial class ContainerService
+{
+    private async Task<string> CreateHeldAsync(
+        PodSandbox sandbox,
+        ContainerConfig config,
+        ContainerImage image,
+        IReadOnlyDictionary<string, ContainerImage> volumes,
+        string? seccomp,
+        CancellationToken cancellationToken)
+    {
+        RequireReady(sandbox);
+        string id = PodId.New();
+        var record = new ContainerRecord
+        {
+            Id = id,
+            PodId = sandbox.Id,
+            Config = config,
+            ImageId = image.ImageId,
+            ImageRef = image.ImageRef,
+            Disks = [.. volumes.Values.Prepend(image).Select(disk => ContainerPlan.DiskSerial(disk.ImageId)).Distinct()],
+            StopSignal = ContainerPlan.StopSignal(config, image.Config),
+            LogPath = LogPath(sandbox.Record.Config, config),
+            CreatedUnixNanoseconds = UnixTime.Nanoseconds(time.GetUtcNow()),
+        };
+
+        // Made before anything is changed: a config that cannot be is refused here.
+        ContainerSpec spec = ContainerPlan.ToSpec(id, WithPidTarget(sandbox, config), image, [], seccomp);
+        var undo = new UndoStack(id, logger);
+        try
+        {
+            table.ContainerNames.Reserve(NameOf(record), id);
+            undo.Push("the name", () => table.ContainerNames.Release(NameOf(record), id));
+            undo.Push("the record", () => store.DeleteContainer(sandbox.Id, id));
+            store.Save(record);
+
+            await AcquireDisksAsync(sandbox, [image, .. volumes.Values], undo, cancellationToken);
+            undo.Push("the mounts", token => share.ReleaseContainerAsync(sandbox.Id, id, token));
+            IReadOnlyList<MountSpec> mounts = await MountsAsync(sandbox, id, config, volumes, cancellationToken);
+            undo.Push("the container in the guest", token => DeleteInGuestAsync(sandbox, id, token));
+            await sandbox.Guest.CallAsync(
+                GuestMethods.CreateContainer, spec with { Mounts = mounts }, GuestJson.Default.ContainerSpec, GuestJson.Default.Empty, cancellationToken);
+
+            var container = new Container(record, sandbox, store);
+            container.Change(present => present with { Made = true });
+            table.Containers[id] = container;
+            undo.Clear();
+            return id;
+        }
+        finally
+        {
+            await undo.UndoAsync();
+        }
+    }
+
+    /// <summary>The images of the image volumes, by the name the config has for them.</summary>
+    private async Task<Dictionary<string, ContainerImage>> ResolveVolumesAsync(ContainerConfig config, CancellationToken cancellationToken)
+    {
+        var volumes = new Dictionary<string, ContainerImage>(StringComparer.Ordinal);
+        foreach (ContainerMount mount in config.Mounts.Where(mount => mount.Image.Length > 0))
+        {
+            volumes[mount.Image] = await images.ResolveAsync(mount.Image, cancellationToken);
+        }
+
+        return volumes;
+    }
+
+    /// <summary>Plugs in each disk once, whatever the number of names it has.</summary>
+    private static async Task AcquireDisksAsync(
+        PodSandbox sandbox, IEnumerable<ContainerImage> disks, UndoStack undo, CancellationToken cancellationToken)
+    {
+        foreach (ContainerImage disk in disks.DistinctBy(image => image.ImageId))
+        {
+            string serial = ContainerPlan.DiskSerial(disk.ImageId);
+            await sandbox.AcquireDiskAsync(serial, disk.DiskPath, cancellationToken);
+            undo.Push($"disk {serial}", token => sandbox.ReleaseDiskAsync(serial, token));
+        }
+    }
+
+    /// <summary>Image volumes become disks, host paths become shares; the order of the config stays.</summary>
+    private async Task<IReadOnlyList<MountSpec>> MountsAsync(
+        PodSandbox sandbox,
+        string containerId,
+        ContainerConfig config,
+        IReadOnlyDictionary<string, ContainerImage> volumes,
+        CancellationToken cancellationToken)
+    {
+        ContainerMount[] paths = [.. config.Mounts.Where(mount => mount.Image.Length == 0)];
+        var shared = new Queue<MountSpec>(
+            paths.Length == 0 ? [] : await share.BindAsync(sandbox.Id, containerId, paths, cancellationToken));
+        return
+        [
+            .. config.Mounts.Select(mount => mount.Image.Length == 0
+                ? shared.Dequeue()
+                : new MountSpec
+                {
+                    Kind = MountSource.Disk,
+                    Source = ContainerPlan.DiskSerial(volumes[mount.Image].ImageId),
+                    Destination = mount.ContainerPath,
+                    Options = ["rbind", "ro"],
+                    SubPath = mount.ImageSubPath,
+                }),
+        ];
+    }
+
+    /// <summary>The container whose PID namespace is to be joined, by its whole id.</summary>
+    private ContainerConfig WithPidTarget(PodSandbox sandbox, ContainerConfig config)
+    {
+        if (config.Security.PidNamespace != PidNamespace.Target)
+        {
+            return config;
+        }
+
+        Container target = table.FindContainer(config.Security.PidTarget);
+        return target.Record.PodId == sandbox.Id && target.Record.Phase == ContainerPhase.Running
+            ? config with { Security = config.Security with { PidTarget = target.Id } }
+            : throw new PodException(
+                PodFault.InvalidConfig, target.Id, $"Container {target.Id} cannot share its processes: it is in another pod, or does not run.");
+    }
+
+    private static string LogPath(PodConfig pod, ContainerConfig config) =>
+        pod.LogDirectory.Length == 0 || config.LogPath.Length == 0 ? "" : Path.Combine(pod.LogDirectory, config.LogPath);
+}

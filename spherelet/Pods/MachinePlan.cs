@@ -1,0 +1,89 @@
+using Vks.Runtime.Guest.Protocol;
+using Vks.Runtime.Machines;
+using Vks.Spherelet.Network;
+
+namespace Vks.Spherelet.Pods;
+
+/// <summary>Turns what a pod was asked to be into a machine. Pure.</summary>
+internal static class MachinePlan
+{
+    /// <summary>vCPUs of a pod without a CPU limit.</summary>
+    public const int DefaultVcpuCount = 1;
+
+    /// <summary>Memory of a pod without a memory limit, in MiB.</summary>
+    public const int DefaultMemoryMiB = 512;
+
+    /// <summary>What kernel and agent take of a guest's memory, in MiB; added to the limit unless the pod's overhead is larger.</summary>
+    public const int GuestOverheadMiB = 64;
+
+    /// <summary>Most vCPUs of a machine.</summary>
+    public const int MaxVcpuCount = 64;
+
+    /// <summary>Most memory of a machine in MiB.</summary>
+    public const int MaxMemoryMiB = 1_048_576;
+
+    private const long MiB = 1024 * 1024;
+
+    /// <summary>The label under which a machine tells that it belongs to a pod.</summary>
+    public const string PodLabel = "vks.pod";
+
+    /// <summary>SCSI serial by which the guest finds its scratch disk.</summary>
+    public const string ScratchSerial = "scratch";
+
+    /// <summary>Makes the spec.</summary>
+    /// <param name="podId">64 hex digits.</param>
+    /// <param name="config">The pod.</param>
+    /// <param name="network">Its network, or null for none.</param>
+    /// <param name="shareDirectory">Host directory the guest sees.</param>
+    /// <param name="scratchMiB">Size of the scratch disk, 0 for none.</param>
+    /// <param name="hostCpus">CPUs of the host; more vCPUs than that only cost.</param>
+    public static MachineSpec ToSpec(string podId, PodConfig config, PodNetwork? network, string? shareDirectory, int scratchMiB, int hostCpus) => new()
+    {
+        Id = MachineId.Parse(podId),
+        VcpuCount = VcpuCount(config.Resources, config.Overhead, hostCpus),
+        MemoryMiB = MemoryMiB(config.Resources, config.Overhead),
+        Network = network?.Attachment,
+        ScratchMiB = scratchMiB,
+        SharedDirectory = shareDirectory,
+        Labels = new Dictionary<string, string>
+        {
+            [PodLabel] = podId,
+            ["vks.pod.name"] = config.Name.Name,
+            ["vks.pod.namespace"] = config.Name.Namespace,
+        },
+    };
+
+    /// <summary>The CPU limit and overhead, rounded up to whole CPUs; one without a limit.</summary>
+    public static int VcpuCount(ResourceLimits resources, ResourceLimits overhead, int hostCpus)
+    {
+        double limit = Cpus(resources);
+        if (limit <= 0)
+        {
+            return DefaultVcpuCount;
+        }
+
+        // A hair below the sum, so that 1.5 + 0.5 from binary fractions does not become three.
+        double wanted = Math.Ceiling(limit + Cpus(overhead) - 1e-6);
+        return (int)Math.Clamp(wanted, 1, Math.Clamp(hostCpus, 1, MaxVcpuCount));
+    }
+
+    /// <summary>The memory limit and what the guest itself takes, in whole MiB; 512 without a limit.</summary>
+    public static int MemoryMiB(ResourceLimits resources, ResourceLimits overhead)
+    {
+        if (resources.MemoryBytes <= 0)
+        {
+            return DefaultMemoryMiB;
+        }
+
+        // UInt128 because both may be near the top of their range.
+        UInt128 limit = (UInt128)resources.MemoryBytes;
+        UInt128 extra = UInt128.Max((UInt128)Math.Max(0, overhead.MemoryBytes), (UInt128)(GuestOverheadMiB * MiB));
+        UInt128 wanted = (limit + extra + (UInt128)(MiB - 1)) / (UInt128)MiB;
+        return (int)UInt128.Clamp(wanted, 128, MaxMemoryMiB);
+    }
+
+    private static double Cpus(ResourceLimits limits) =>
+        limits.CpuQuotaMicroseconds > 0
+            ? (double)limits.CpuQuotaMicroseconds / (limits.CpuPeriodMicroseconds > 0 ? limits.CpuPeriodMicroseconds : 100_000)
+            : 0;
+}

@@ -1,0 +1,17 @@
+namespace Vks.Spherelet.Pods;
+
+/// <summary>Settings of pods.</summary>
+internal sealed record PodOptions
+{
+    /// <summary>Keeps pods and containers in <c>pods/</c>. Default <c>/var/lib/vks</c>.</summary>
+    public string RootDirectory { get; init; } = "/var/lib/vks";
+
+    /// <summary>Size of a pod's writable scratch disk in MiB, a sparse file; 0 for writable layers in guest memory. Default 8192.</summary>
+    public int ScratchMiB { get; init; } = 8192;
+
+    /// <summary>How long the guest may take to power off before QEMU is killed. Default 3 s.</summary>
+    public TimeSpan PowerOffGrace { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long a container may take to end after SIGKILL until the stop is given up. Default 10 s.</summary>
+    public TimeSpan KillTimeout { get; init; } = TimeSpan.FromSeconds(10);
+}

@@ -1,0 +1,25 @@
+using Vks.Spherelet.Network;
+
+namespace Vks.Spherelet.Pods;
+
+/// <summary>A pod sandbox as it is kept on disk: what was asked for, and facts that have come true. State is derived from them.</summary>
+internal sealed record PodRecord
+{
+    /// <summary>64 hex digits; also the machine's id.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>What was asked for.</summary>
+    public required PodConfig Config { get; init; }
+
+    /// <summary>When it was asked for, nanoseconds since 1970-01-01 UTC.</summary>
+    public required long CreatedUnixNanoseconds { get; init; }
+
+    /// <summary>Its network, once it had one.</summary>
+    public PodNetwork? Network { get; init; }
+
+    /// <summary>RunPodSandbox came to its end. Without it, a restarted daemon clears the pod away.</summary>
+    public bool Made { get; init; }
+
+    /// <summary>StopPodSandbox was asked for; the sandbox never gets ready again.</summary>
+    public bool Stopped { get; init; }
+}

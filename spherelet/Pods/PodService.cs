@@ -1,0 +1,186 @@
+using Vks.Runtime.Guest.Protocol;
+using Vks.Runtime.Machines;
+using Vks.Spherelet.Network;
+
+namespace Vks.Spherelet.Pods;
+
+/// <summary>Makes, stops and removes pod sandboxes.</summary>
+internal sealed partial class PodService(
+    PodTable table,
+    PodStore store,
+    PodShare share,
+    CrxEngine engine,
+    IPodNetwork network,
+    ContainerService containers,
+    PodOptions options,
+    TimeProvider time,
+    ILogger<PodService> logger)
+{
+    private const string HostResolvConf = "/etc/resolv.conf";
+
+    /// <summary>Makes a pod sandbox: name, network, machine, personality. On failure nothing of it is left.</summary>
+    /// <returns>Its id.</returns>
+    /// <param name="config">The pod.</param>
+    /// <param name="cancellationToken">Ends the work and undoes it.</param>
+    /// <exception cref="PodException">The name is taken, or the host refused something.</exception>
+    /// <exception cref="NetworkException">The pod could not be wired.</exception>
+    /// <exception cref="MachineException">The machine could not be started.</exception>
+    public async Task<string> RunAsync(PodConfig config, CancellationToken cancellationToken)
+    {
+        string id = PodId.New();
+        var undo = new UndoStack(id, logger);
+        try
+        {
+            table.PodNames.Reserve(config.Name, id);
+            undo.Push("the name", () => table.PodNames.Release(config.Name, id));
+            var record = new PodRecord { Id = id, Config = config, CreatedUnixNanoseconds = UnixTime.Nanoseconds(time.GetUtcNow()) };
+            undo.Push("the record", () => store.DeletePod(id));
+            store.Save(record);
+
+            undo.Push("the network", token => network.TearDownAsync(NetworkRequest(record), token));
+            record = record with { Network = await network.SetUpAsync(NetworkRequest(record), cancellationToken) };
+            store.Save(record);
+
+            undo.Push("the share", token => share.ReleasePodAsync(id, token));
+            Directory.CreateDirectory(store.ShareDirectory(id));
+            undo.Push("the machine", token => engine.RemoveAsync(MachineId.Parse(id), token));
+            MachineSpec spec = MachinePlan.ToSpec(id, config, record.Network, store.ShareDirectory(id), options.ScratchMiB, Environment.ProcessorCount);
+            Machine machine = await engine.CreateAsync(spec, cancellationToken);
+            await ConfigureAsync(machine, record, cancellationToken);
+
+            var sandbox = new PodSandbox(record, machine, store);
+            sandbox.Change(present => present with { Made = true });
+            table.Pods[id] = sandbox;
+            undo.Clear();
+            PodRuns(id, config.Name, spec.VcpuCount, spec.MemoryMiB, string.Join(' ', record.Network.Addresses));
+            return id;
+        }
+        finally
+        {
+            await undo.UndoAsync();
+        }
+    }
+
+    /// <summary>Stops a pod with all its containers: machine and network are gone, records and logs stay. Again, or unknown, is no error.</summary>
+    /// <param name="id">The pod, or a beginning of its id.</param>
+    /// <param name="cancellationToken">Ends the work; call again to finish it.</param>
+    public async Task StopAsync(string id, CancellationToken cancellationToken)
+    {
+        if (PodId.TryFind(table.Pods, id, "pod sandbox") is { } sandbox)
+        {
+            await sandbox.Gate.WaitAsync(cancellationToken);
+            try
+            {
+                await StopHeldAsync(sandbox, cancellationToken);
+            }
+            finally
+            {
+                sandbox.Gate.Release();
+            }
+        }
+    }
+
+    /// <summary>Stops a pod if it runs and removes all of it but its logs. Again, or unknown, is no error.</summary>
+    /// <param name="id">The pod, or a beginning of its id.</param>
+    /// <param name="cancellationToken">Ends the work; call again to finish it.</param>
+    public async Task RemoveAsync(string id, CancellationToken cancellationToken)
+    {
+        if (PodId.TryFind(table.Pods, id, "pod sandbox") is not { } sandbox)
+        {
+            return;
+        }
+
+        await sandbox.Gate.WaitAsync(cancellationToken);
+        try
+        {
+            await StopHeldAsync(sandbox, cancellationToken);
+            foreach (Container container in table.ContainersOf(sandbox.Id))
+            {
+                await containers.RemoveHeldAsync(container, cancellationToken);
+            }
+
+            await ClearAsync(sandbox.Record, cancellationToken);
+            table.Pods.TryRemove(sandbox.Id, out _);
+            PodRemoved(sandbox.Id, sandbox.Record.Config.Name);
+        }
+        finally
+        {
+            sandbox.Gate.Release();
+        }
+    }
+
+    private async Task StopHeldAsync(PodSandbox sandbox, CancellationToken cancellationToken)
+    {
+        if (!sandbox.Record.Stopped)
+        {
+            // Kept first: whatever ends this daemon from here on, the pod does not come back.
+            sandbox.Change(record => record with { Stopped = true });
+        }
+
+        await Task.WhenAll(table.ContainersOf(sandbox.Id).Select(container => containers.KillAsync(container, cancellationToken)));
+        if (sandbox.Machine is { } machine && machine.Current.State is not (MachineState.Stopped or MachineState.Removed))
+        {
+            await machine.StopAsync(options.PowerOffGrace, cancellationToken);
+            PodStopped(sandbox.Id, sandbox.Record.Config.Name);
+        }
+
+        await network.TearDownAsync(NetworkRequest(sandbox.Record), cancellationToken);
+        await share.ReleasePodAsync(sandbox.Id, cancellationToken);
+    }
+
+    /// <summary>Removes all that a pod may have on the host, whole or half made.</summary>
+    private async Task ClearAsync(PodRecord record, CancellationToken cancellationToken)
+    {
+        await engine.RemoveAsync(MachineId.Parse(record.Id), cancellationToken);
+        await network.TearDownAsync(NetworkRequest(record), cancellationToken);
+        await share.ReleasePodAsync(record.Id, cancellationToken);
+        store.DeletePod(record.Id);
+        table.PodNames.Release(record.Config.Name, record.Id);
+    }
+
+    private async Task ConfigureAsync(Machine machine, PodRecord record, CancellationToken cancellationToken)
+    {
+        string resolvConf = File.Exists(HostResolvConf) ? await File.ReadAllTextAsync(HostResolvConf, cancellationToken) : "";
+        await machine.Guest.CallAsync(
+            GuestMethods.Configure,
+            PersonalityPlan.Create(
+                record.Id,
+                record.Config,
+                record.Network,
+                resolvConf,
+                machine.Spec.ScratchMiB > 0 ? MachinePlan.ScratchSerial : null,
+                machine.Spec.SharedDirectory is null ? null : PodShare.Tag,
+                time.GetUtcNow()),
+            GuestJson.Default.GuestPersonality,
+            GuestJson.Default.Empty,
+            cancellationToken);
+    }
+
+    private static PodNetworkRequest NetworkRequest(PodRecord record) => new()
+    {
+        PodId = record.Id,
+        Name = record.Config.Name.Name,
+        Namespace = record.Config.Name.Namespace,
+        Uid = record.Config.Name.Uid,
+        PortMappings = record.Config.PortMappings,
+        Annotations = record.Config.Annotations,
+    };
+
+    [LoggerMessage(3140, LogLevel.Information, "Pod {PodId} runs: {Name}, {VcpuCount} vCPU, {MemoryMiB} MiB, {Addresses}")]
+    private partial void PodRuns(string podId, PodName name, int vcpuCount, int memoryMiB, string addresses);
+
+    [LoggerMessage(3141, LogLevel.Information, "Pod {PodId} stopped: {Name}")]
+    private partial void PodStopped(string podId, PodName name);
+
+    [LoggerMessage(3142, LogLevel.Information, "Pod {PodId} removed: {Name}")]
+    private partial void PodRemoved(string podId, PodName name);
+
+    [LoggerMessage(3143, LogLevel.Information, "Pod {PodId} was left half made or unreadable and is cleared away")]
+    private partial void HalfMadePodCleared(string podId);
+
+    [LoggerMessage(3144, LogLevel.Error, "Pod {PodId} could not be taken back or cleared away; the next start tries again")]
+    private partial void AdoptionFailed(string podId, Exception cause);
+
+    [LoggerMessage(3145, LogLevel.Information, "Pod {PodId} taken back: {Name}, {Containers} containers, ready {IsReady}")]
+    private partial void PodAdopted(string podId, PodName name, int containers, bool isReady);
+}
