@@ -1,0 +1,86 @@
+using System.Text.Json;
+
+namespace Vks.Spherelet.Images;
+
+/// <summary>All image records, and how names find them. Pure and immutable: a change makes a new catalog.</summary>
+internal sealed class ImageCatalog
+{
+    private const int MinIdPrefix = 3;
+
+    private ImageCatalog(IReadOnlyList<ImageRecord> images) => Images = images;
+
+    /// <summary>No images.</summary>
+    public static ImageCatalog Empty { get; } = new([]);
+
+    /// <summary>The images, by id.</summary>
+    public IReadOnlyList<ImageRecord> Images { get; }
+
+    /// <summary>Finds an image by id, unambiguous start of an id (3 digits or more), tag reference or digest reference.</summary>
+    /// <exception cref="ImageException"><see cref="ImageFault.InvalidReference"/>: neither an id nor a possible name.</exception>
+    public ImageRecord? Find(string name)
+    {
+        bool digest = BlobDigest.IsValid(name);
+        string hex = digest ? BlobDigest.Hex(name) : name;
+        if (digest || (hex.Length is >= MinIdPrefix and <= 64 && BlobDigest.IsHex(hex)))
+        {
+            ImageRecord[] matches = [.. Images.Where(image => image.Id.AsSpan("sha256:".Length).StartsWith(hex)).Take(2)];
+            if (matches.Length == 1 || digest)
+            {
+                return matches.Length == 1 ? matches[0] : null;
+            }
+        }
+
+        ImageReference reference = ImageReference.Parse(name);
+        string full = reference.ToString();
+        return Images.FirstOrDefault(image => (reference.Digest is null ? image.RepoTags : image.RepoDigests).Contains(full));
+    }
+
+    /// <summary>Adds what a pull brought. Its names are added to an image with the same id, and a tag is taken from the image that had it.</summary>
+    public ImageCatalog With(ImageRecord pulled)
+    {
+        List<ImageRecord> images = [];
+        ImageRecord merged = pulled;
+        foreach (ImageRecord image in Images)
+        {
+            if (image.Id == pulled.Id)
+            {
+                merged = pulled with
+                {
+                    RepoTags = [.. image.RepoTags.Union(pulled.RepoTags)],
+                    RepoDigests = [.. image.RepoDigests.Union(pulled.RepoDigests)],
+                    Pinned = image.Pinned,
+                };
+            }
+            else
+            {
+                images.Add(image with { RepoTags = [.. image.RepoTags.Except(pulled.RepoTags)] });
+            }
+        }
+
+        images.Add(merged);
+        images.Sort((a, b) => string.CompareOrdinal(a.Id, b.Id));
+        return new ImageCatalog(images);
+    }
+
+    /// <summary>Leaves out the images of those ids.</summary>
+    public ImageCatalog Without(IReadOnlySet<string> ids) => new([.. Images.Where(image => !ids.Contains(image.Id))]);
+
+    /// <summary>As JSON.</summary>
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(new CatalogDocument(1, Images), ImageJson.Default.CatalogDocument);
+
+    /// <summary>Reads JSON; null when it is not a catalog, or one with names that are not safe in paths.</summary>
+    public static ImageCatalog? TryRead(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            CatalogDocument? document = JsonSerializer.Deserialize(json, ImageJson.Default.CatalogDocument);
+            return document is { Version: 1, Images: { } images } && images.All(image => image.Blobs.Concat(image.DiffIds).All(BlobDigest.IsValid))
+                ? new ImageCatalog(images)
+                : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}

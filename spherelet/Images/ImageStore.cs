@@ -1,0 +1,325 @@
+namespace Vks.Spherelet.Images;
+
+/// <summary>The images of this host: pulled through <see cref="RegistryClient"/>, kept in an <see cref="ImageDirectory"/>, found by <see cref="ImageCatalog"/>.</summary>
+/// <remarks>
+/// A pull adds blobs and a disk that nothing refers to, and at its end one write of the catalog makes them an image. So a crash at
+/// any moment leaves only what the next start sweeps away. Sweeping happens when no pull is under way, as pulls use blobs that they
+/// find. A removed image's disk may still be plugged into machines: QEMU has the file open, and its space is freed with the last of them.
+/// </remarks>
+internal sealed partial class ImageStore : IImageStore, IDisposable
+{
+    private readonly ImageStoreOptions _options;
+    private readonly ImageDirectory _directory;
+    private readonly ImagePuller _puller;
+    private readonly TimeProvider _time;
+    private readonly ILogger<ImageStore> _logger;
+    private readonly SharedWork<(string Reference, RegistryCredentials? Credentials), string> _pulls = new();
+    private readonly SharedWork<string, string> _disks = new();
+    private readonly SemaphoreSlim _slots;
+    private readonly Lock _lock = new();
+
+    private ImageCatalog _catalog;
+    private int _users;
+    private bool _sweepWanted;
+
+    private ImageStore(ImageStoreOptions options, ImageDirectory directory, ImageCatalog catalog, TimeProvider time, ILoggerFactory loggers)
+    {
+        (_options, _directory, _catalog, _time) = (options, directory, catalog, time);
+        _logger = loggers.CreateLogger<ImageStore>();
+        _puller = new ImagePuller(directory, new RegistryClient(options, directory, time, loggers.CreateLogger<RegistryClient>()), time);
+        _slots = new SemaphoreSlim(options.ParallelPulls);
+    }
+
+    /// <summary>Opens a store, and removes what a crash left half made. One process may have it open.</summary>
+    /// <exception cref="IOException">The directory cannot be used.</exception>
+    public static ImageStore Open(ImageStoreOptions options, TimeProvider time, ILoggerFactory loggers)
+    {
+        ImageDirectory directory = new(options.Directory);
+        ILogger<ImageStore> logger = loggers.CreateLogger<ImageStore>();
+        int killed = StaleTools.Kill(directory.TemporaryRoot);
+        directory.ClearTemporary();
+        string authFolder = RegistryAuthFile.Folder(options.RuntimeDirectory);
+        if (Directory.Exists(authFolder))
+        {
+            Directory.Delete(authFolder, recursive: true);
+        }
+
+        ImageCatalog catalog = ReadCatalog(directory, logger);
+        HashSet<string> broken = [.. catalog.Images.Where(image => !image.Blobs.All(blob => File.Exists(directory.Blob(blob)))).Select(image => image.Id)];
+        foreach (string id in broken)
+        {
+            LogBroken(logger, id);
+        }
+
+        ImageStore store = new(options, directory, catalog.Without(broken), time, loggers);
+        long freed = directory.Sweep(store._catalog.Images);
+        store.Keep(store._catalog);
+        LogOpened(logger, directory.Root, store._catalog.Images.Count, killed, freed);
+        return store;
+    }
+
+    /// <inheritdoc/>
+    public Task<string> PullAsync(ImagePullRequest request, CancellationToken cancellationToken)
+    {
+        ImageReference image = ImageReference.Parse(request.Reference);
+        // With the credentials in the key, nobody gets an image by another's password.
+        return _pulls.RunAsync((image.ToString(), request.Credentials), token => PullOnceAsync(image, request.Credentials, token), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<ContainerImage> ResolveAsync(string reference, CancellationToken cancellationToken)
+    {
+        using IDisposable use = Use();
+        ImageRecord image = Volatile.Read(ref _catalog).Find(reference) ?? throw new ImageException(
+            ImageFault.NotFound, reference, $"No image '{reference}' on this host. Pull it first.");
+        try
+        {
+            string disk = await EnsureDiskAsync(image.Id, image, cancellationToken);
+            return new ContainerImage { ImageId = image.Id, ImageRef = image.ImageRef, DiskPath = disk, Config = image.Config };
+        }
+        catch (LayerException e)
+        {
+            throw new ImageException(e.Fault, reference, $"The disk of {reference} is lost and cannot be made again: {e.Message} Remove the image and pull it again.", e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<ImageSummary?> FindAsync(string reference, CancellationToken cancellationToken) =>
+        Task.FromResult(Volatile.Read(ref _catalog).Find(reference) is { } image ? Summarize(image, details: true) : null);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<ImageSummary>> ListAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<ImageSummary>>([.. Volatile.Read(ref _catalog).Images.Select(image => Summarize(image, details: false))]);
+
+    /// <inheritdoc/>
+    public Task RemoveAsync(string reference, CancellationToken cancellationToken)
+    {
+        using IDisposable use = Use();
+        lock (_lock)
+        {
+            if (_catalog.Find(reference) is { } image)
+            {
+                Forget(image);
+                _sweepWanted = true;
+                LogRemoved(reference, image.Id);
+            }
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task<ImageStoreUsage> GetUsageAsync(CancellationToken cancellationToken) => Task.Run(_directory.Measure, cancellationToken);
+
+    /// <inheritdoc/>
+    public void Dispose() => _slots.Dispose();
+
+    private static ImageCatalog ReadCatalog(ImageDirectory directory, ILogger logger)
+    {
+        if (!File.Exists(directory.CatalogPath))
+        {
+            return ImageCatalog.Empty;
+        }
+
+        ImageCatalog? catalog = ImageCatalog.TryRead(File.ReadAllBytes(directory.CatalogPath));
+        if (catalog is null)
+        {
+            File.Move(directory.CatalogPath, directory.CatalogPath + ".unreadable", overwrite: true);
+            LogCatalogUnreadable(logger, directory.CatalogPath);
+        }
+
+        return catalog ?? ImageCatalog.Empty;
+    }
+
+    private async Task<string> PullOnceAsync(ImageReference image, RegistryCredentials? credentials, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource timeout = new(_options.PullTimeout, _time);
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        await _slots.WaitAsync(cancellationToken);
+        using IDisposable use = Use();
+        try
+        {
+            long start = _time.GetTimestamp();
+            LogPulling(image);
+            ImageRecord record = await FetchWithDiskAsync(image, credentials, either.Token);
+            lock (_lock)
+            {
+                Keep(_catalog.With(record));
+                // A tag that moved may leave an older image without names; blobs of converted manifests go too.
+                _sweepWanted = true;
+            }
+
+            LogPulled(image, record.Id, record.SizeBytes >> 10, _time.GetElapsedTime(start).TotalSeconds);
+            return record.Id;
+        }
+        catch (Exception e)
+        {
+            lock (_lock)
+            {
+                _sweepWanted = true;
+            }
+
+            ImageException? known = Explain(image, e, timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested);
+            LogPullFailed(image, (known ?? e).Message);
+            if (known is null || ReferenceEquals(known, e))
+            {
+                throw;
+            }
+
+            throw known;
+        }
+        finally
+        {
+            _slots.Release();
+        }
+    }
+
+    private ImageException? Explain(ImageReference image, Exception exception, bool timedOut) => exception switch
+    {
+        ImageException known => known,
+        LayerException layer => new ImageException(layer.Fault, image.ToString(), $"Could not pull {image}: {layer.Message}", layer),
+        IOException full when StoreSpace.SaysFull(full) => StoreSpace.Exhausted(image.ToString(), "pulling it", _directory.CatalogPath, full),
+        OperationCanceledException when timedOut => new ImageException(
+            ImageFault.RegistryUnavailable,
+            image.ToString(),
+            $"Could not pull {image}: not done within {_options.PullTimeout.TotalMinutes:0.#} minutes. Pull again; layers that came whole are fetched anew.",
+            exception),
+        _ => null,
+    };
+
+    /// <summary>Fetches the image and makes its disk; once more when a blob that was here before turns out to be damaged.</summary>
+    private async Task<ImageRecord> FetchWithDiskAsync(ImageReference image, RegistryCredentials? credentials, CancellationToken cancellationToken)
+    {
+        ImageRecord record = await _puller.FetchAsync(image, credentials, cancellationToken);
+        try
+        {
+            await EnsureDiskAsync(image.ToString(), record, cancellationToken);
+            return record;
+        }
+        catch (LayerException e) when (File.Exists(e.Layer.BlobPath))
+        {
+            string found = await BlobDigest.OfFileAsync(e.Layer.BlobPath, cancellationToken);
+            if (found == e.Layer.Digest)
+            {
+                throw;
+            }
+
+            LogDamaged(e.Layer.Digest, found);
+            File.Delete(e.Layer.BlobPath);
+        }
+
+        record = await _puller.FetchAsync(image, credentials, cancellationToken);
+        await EnsureDiskAsync(image.ToString(), record, cancellationToken);
+        return record;
+    }
+
+    private Task<string> EnsureDiskAsync(string name, ImageRecord image, CancellationToken cancellationToken)
+    {
+        string path = _directory.Disk(image.ChainId);
+        if (File.Exists(path))
+        {
+            return Task.FromResult(path);
+        }
+
+        // One build for all who need the same layers.
+        return _disks.RunAsync(
+            path,
+            async token =>
+            {
+                if (!File.Exists(path))
+                {
+                    long start = _time.GetTimestamp();
+                    ImageLayer[] layers = [.. image.Layers.Zip(image.DiffIds, (blob, diffId) => new ImageLayer(blob, _directory.Blob(blob), diffId))];
+                    await RootDisk.BuildAsync(name, layers, _directory.NewTemporary("disk"), path, _options.MaxLayerMiB << 20, token);
+                    LogDiskBuilt(name, layers.Length, new FileInfo(path).Length >> 10, _time.GetElapsedTime(start).TotalSeconds);
+                }
+
+                return path;
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Makes a catalog the current one; on disk first.</summary>
+    private void Keep(ImageCatalog catalog)
+    {
+        _directory.WriteWhole(_directory.CatalogPath, catalog.ToJson());
+        _directory.WriteLayout(catalog.Images);
+        Volatile.Write(ref _catalog, catalog);
+    }
+
+    private void Forget(ImageRecord image)
+    {
+        ImageCatalog without = _catalog.Without(new HashSet<string> { image.Id });
+        try
+        {
+            Keep(without);
+        }
+        catch (IOException e) when (StoreSpace.SaysFull(e))
+        {
+            // A full disk must not stand in the way of emptying it. A disk can be made again from its layers.
+            File.Delete(_directory.Disk(image.ChainId));
+            Keep(without);
+        }
+    }
+
+    private ImageSummary Summarize(ImageRecord image, bool details)
+    {
+        FileInfo disk = new(_directory.Disk(image.ChainId));
+        return new ImageSummary
+        {
+            ImageId = image.Id,
+            RepoTags = image.RepoTags,
+            RepoDigests = image.RepoDigests,
+            SizeBytes = image.SizeBytes + (disk.Exists ? disk.Length : 0),
+            User = image.Config.User,
+            Pinned = image.Pinned,
+            Details = details ? new Dictionary<string, string> { ["info"] = ImageDetails.Of(image, _directory) } : [],
+        };
+    }
+
+    /// <summary>While held, blobs and disks stay; with the last one, what nobody needs is swept.</summary>
+    private Usage Use()
+    {
+        lock (_lock)
+        {
+            _users++;
+            return new Usage(this);
+        }
+    }
+
+    private void EndUse()
+    {
+        lock (_lock)
+        {
+            _users--;
+            if (_users > 0 || !_sweepWanted)
+            {
+                return;
+            }
+
+            try
+            {
+                _sweepWanted = false;
+                _directory.Sweep(_catalog.Images);
+            }
+            catch (IOException e)
+            {
+                _sweepWanted = true;
+                LogSweepFailed(e);
+            }
+        }
+    }
+
+    private sealed class Usage(ImageStore store) : IDisposable
+    {
+        private int _ended;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _ended, 1) == 0)
+            {
+                store.EndUse();
+            }
+        }
+    }
+}

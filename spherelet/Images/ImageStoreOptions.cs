@@ -1,0 +1,26 @@
+namespace Vks.Spherelet.Images;
+
+/// <summary>Where and how images are kept.</summary>
+internal sealed record ImageStoreOptions
+{
+    /// <summary>The store's directory; pulls, blobs and disks need one file system. Default <c>/var/lib/vks/images</c>.</summary>
+    public string Directory { get; init; } = "/var/lib/vks/images";
+
+    /// <summary>Where credentials wait for the registry tool, 0600, for as long as it runs; best a tmpfs. Default <c>/run/vks</c>.</summary>
+    public string RuntimeDirectory { get; init; } = "/run/vks";
+
+    /// <summary>A registries.conf (mirrors, insecure registries) instead of the host's, or null.</summary>
+    public string? RegistriesConf { get; init; }
+
+    /// <summary>Pulls at the same time, 1 to 64; more wait. Default 3.</summary>
+    public int ParallelPulls { get; init; } = 3;
+
+    /// <summary>Time for one whole pull with its disk. Default 30 minutes.</summary>
+    public TimeSpan PullTimeout { get; init; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>Time for asking the registry for one manifest. Default 1 minute.</summary>
+    public TimeSpan ManifestTimeout { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Most MiB of one unpacked layer. Default 65536.</summary>
+    public long MaxLayerMiB { get; init; } = 64 << 10;
+}

@@ -1,0 +1,143 @@
+using CliWrap;
+
+namespace Vks.Spherelet.Images;
+
+/// <summary>Talks to registries through Debian's skopeo, which knows mirrors, certificates, tokens and registries.conf.</summary>
+internal sealed partial class RegistryClient(ImageStoreOptions options, ImageDirectory directory, TimeProvider time, ILogger<RegistryClient> logger)
+{
+    private const string HostPolicy = "/etc/containers/policy.json";
+
+    /// <summary>Fetches a manifest or index as the registry has it, byte for byte.</summary>
+    /// <exception cref="ImageException">The registry's answer, or silence.</exception>
+    public Task<byte[]> GetManifestAsync(ImageReference image, RegistryCredentials? credentials, CancellationToken cancellationToken) =>
+        InspectAsync(image, credentials, ["--raw"], cancellationToken);
+
+    /// <summary>Fetches an image config, byte for byte.</summary>
+    /// <exception cref="ImageException">The registry's answer, or silence.</exception>
+    public Task<byte[]> GetConfigAsync(ImageReference image, RegistryCredentials? credentials, CancellationToken cancellationToken) =>
+        InspectAsync(image, credentials, ["--config", "--raw"], cancellationToken);
+
+    /// <summary>Copies an image's blobs into the store's shared blobs; those that are there are not fetched again.</summary>
+    /// <exception cref="ImageException">The registry's answer, or a full disk.</exception>
+    public async Task CopyBlobsAsync(ImageReference image, RegistryCredentials? credentials, CancellationToken cancellationToken)
+    {
+        // Each copy has an index of its own; what is half fetched lies beside it.
+        string layout = directory.NewTemporary("pull");
+        Directory.CreateDirectory(layout);
+        try
+        {
+            using RegistryAuthFile? auth = WriteAuth(image, credentials);
+            List<string> arguments =
+            [
+                .. GlobalArguments(layout), "copy", "--retry-times", "0", "--dest-shared-blob-dir", directory.BlobsRoot,
+                "--dest-oci-accept-uncompressed-layers",
+            ];
+            AddAccess(arguments, "src-", image, auth);
+            arguments.Add($"docker://{image}");
+            arguments.Add($"oci:{layout}");
+            HostToolResult result = await RunAsync(image, arguments, line => Progress(image, line), cancellationToken);
+            if (result.ExitCode != 0)
+            {
+                throw Failed(image, "copying its layers", result);
+            }
+        }
+        finally
+        {
+            Directory.Delete(layout, recursive: true);
+        }
+    }
+
+    private async Task<byte[]> InspectAsync(
+        ImageReference image, RegistryCredentials? credentials, string[] what, CancellationToken cancellationToken)
+    {
+        using RegistryAuthFile? auth = WriteAuth(image, credentials);
+        List<string> arguments = [.. GlobalArguments(directory.TemporaryRoot), "inspect", .. what];
+        AddAccess(arguments, "", image, auth);
+        arguments.Add($"docker://{image}");
+        using CancellationTokenSource timeout = new(options.ManifestTimeout, time);
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            HostToolResult result = await RunAsync(image, arguments, onLine: null, either.Token);
+            return result.ExitCode == 0 ? result.Output : throw Failed(image, "asking for its manifest", result);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new ImageException(
+                ImageFault.RegistryUnavailable,
+                image.ToString(),
+                $"Could not pull {image}: {image.Registry} did not answer within {options.ManifestTimeout.TotalSeconds:0} s. {RegistryFault.Advice(ImageFault.RegistryUnavailable)}",
+                e);
+        }
+    }
+
+    private RegistryAuthFile? WriteAuth(ImageReference image, RegistryCredentials? credentials) =>
+        credentials is null ? null : RegistryAuthFile.Write(options.RuntimeDirectory, image, credentials);
+
+    private List<string> GlobalArguments(string temporary)
+    {
+        List<string> arguments = ["--tmpdir", temporary, "--policy", Policy()];
+        if (options.RegistriesConf is not null)
+        {
+            arguments.AddRange(["--registries-conf", options.RegistriesConf]);
+        }
+
+        return arguments;
+    }
+
+    /// <summary>The host's rules on signatures; without any, everything is accepted, as docker and containerd do.</summary>
+    private string Policy()
+    {
+        if (File.Exists(HostPolicy))
+        {
+            return HostPolicy;
+        }
+
+        string own = Path.Combine(directory.Root, "policy.json");
+        if (!File.Exists(own))
+        {
+            directory.WriteWhole(own, "{\"default\":[{\"type\":\"insecureAcceptAnything\"}]}\n"u8);
+        }
+
+        return own;
+    }
+
+    private static void AddAccess(List<string> arguments, string prefix, ImageReference image, RegistryAuthFile? auth)
+    {
+        if (auth is not null)
+        {
+            arguments.AddRange([$"--{prefix}authfile", auth.FilePath]);
+        }
+
+        if (image.IsLoopback)
+        {
+            arguments.Add($"--{prefix}tls-verify=false");
+        }
+    }
+
+    private static Task<HostToolResult> RunAsync(
+        ImageReference image, List<string> arguments, Action<string>? onLine, CancellationToken cancellationToken) =>
+        HostTool.RunAsync(Cli.Wrap("skopeo").WithArguments(arguments), "skopeo", image.ToString(), onLine, cancellationToken);
+
+    private ImageException Failed(ImageReference image, string doing, HostToolResult result)
+    {
+        ImageFault fault = RegistryFault.Of(result.Errors);
+        return fault == ImageFault.NoSpace
+            ? StoreSpace.Exhausted(image.ToString(), doing, directory.BlobsRoot)
+            : new ImageException(
+                fault,
+                image.ToString(),
+                $"Could not pull {image}: {doing} failed: skopeo ended with code {result.ExitCode}: {Shorten(result.Errors)}. {RegistryFault.Advice(fault)}");
+    }
+
+    // The tool's last line is its reason, in a log form: time="…" level=fatal msg="…".
+    private static string Shorten(string errors)
+    {
+        string line = errors.Split('\n')[^1].Trim();
+        int message = line.IndexOf("msg=\"", StringComparison.Ordinal);
+        return message < 0 ? line : line[(message + 5)..].TrimEnd('"').Replace("\\\"", "\"", StringComparison.Ordinal);
+    }
+
+    [LoggerMessage(3201, LogLevel.Debug, "Pulling {Image}: {Line}")]
+    private partial void Progress(ImageReference image, string line);
+}
