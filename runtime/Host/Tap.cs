@@ -1,13 +1,63 @@
+using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Tmds.Linux;
 
 namespace Vks.Runtime.Host;
 
 /// <summary>Opens a tap interface for a virtual machine.</summary>
-internal static class Tap
+internal static unsafe class Tap
 {
+    // linux/if_tun.h
+    private const short IffTap = 0x0002;
+    private const short IffNoPacketInfo = 0x1000;
+    private const short IffVnetHeader = 0x4000;
+
+    /// <summary>Size of <c>struct ifreq</c> (netdevice(7)); the name's field has 16 bytes.</summary>
+    private const int InterfaceRequestBytes = 40;
+
     /// <summary>Opens an existing tap (Ethernet frames with virtio-net headers).</summary>
     /// <param name="netnsPath">The network namespace it is in, or null for the daemon's.</param>
     /// <param name="name">Its name, at most 15 bytes.</param>
     /// <exception cref="HostException"><c>EBUSY</c>: another process has it open; <c>ENOENT</c>: no such namespace or no <c>/dev/net/tun</c>; <c>ENODEV</c>: no such interface.</exception>
-    internal static Task<SafeFileHandle> OpenAsync(string? netnsPath, string name) => throw new NotSupportedException();
+    internal static Task<SafeFileHandle> OpenAsync(string? netnsPath, string name) => DedicatedThread.RunAsync("vks-tap", () =>
+    {
+        if (Encoding.UTF8.GetByteCount(name) is 0 or > 15)
+        {
+            throw new HostException("ioctl(TUNSETIFF)", $"tap '{name}'", LibC.ENAMETOOLONG, "interface names have 1 to 15 bytes");
+        }
+
+        string subject = netnsPath is null ? $"tap {name}" : $"tap {name} in {netnsPath}";
+        if (netnsPath is not null)
+        {
+            DedicatedThread.EnterNetns(netnsPath);
+        }
+
+        // TUNSETIFF makes an interface that does not exist. /proc/thread-self/net shows this thread's namespace.
+        if (!File.ReadLines("/proc/thread-self/net/dev").Any(line => line.TrimStart().StartsWith(name + ":", StringComparison.Ordinal)))
+        {
+            throw new HostException("ioctl(TUNSETIFF)", subject, LibC.ENODEV, "create the tap before the machine");
+        }
+
+        return Attach(name, subject);
+    });
+
+    private static SafeFileHandle Attach(string name, string subject)
+    {
+        SafeFileHandle tun = Native.Open("/dev/net/tun", LibC.O_RDWR, "load the kernel module tun");
+        try
+        {
+            byte* request = stackalloc byte[InterfaceRequestBytes];
+            Span<byte> bytes = new(request, InterfaceRequestBytes);
+            bytes.Clear();
+            Encoding.UTF8.GetBytes(name, bytes);
+            *(short*)(request + 16) = IffTap | IffNoPacketInfo | IffVnetHeader;
+            Native.Check(NativeMethods.IoCtl((int)tun.DangerousGetHandle(), NativeMethods.TunSetIff, request), "ioctl(TUNSETIFF)", subject);
+            return tun;
+        }
+        catch
+        {
+            tun.Dispose();
+            throw;
+        }
+    }
 }

@@ -1,8 +1,132 @@
+using System.Globalization;
+
 namespace Vks.Runtime.Qemu;
 
 /// <summary>Turns settings into QEMU's argument list. Pure.</summary>
+/// <remarks>
+/// One place knows QEMU's escaping: in an option list a comma ends a value, so commas inside a value are doubled.
+/// Descriptors have the fixed numbers of <see cref="QemuDescriptor"/>.
+/// </remarks>
 internal static class QemuCommandLine
 {
     /// <summary>The arguments after the program's name.</summary>
-    internal static IReadOnlyList<string> Build(QemuSettings settings) => throw new NotSupportedException();
+    /// <exception cref="ArgumentException">A kernel argument holds white space, or a value holds a zero character.</exception>
+    internal static IReadOnlyList<string> Build(QemuSettings settings)
+    {
+        List<string> arguments = [.. Machine(settings), .. Kernel(settings), .. Channels(), .. Disks(), .. Helpers()];
+        if (settings.Network is { } network)
+        {
+            arguments.AddRange(Network(network));
+        }
+
+        if (settings.Share is { } share)
+        {
+            arguments.AddRange(Share(share));
+        }
+
+        if (settings.VsockContextId is { } contextId)
+        {
+            arguments.AddRange(["-device", Invariant($"vhost-vsock-device,guest-cid={contextId},vhostfd={QemuDescriptor.Vhost}")]);
+        }
+
+        if (arguments.Find(argument => argument.Contains('\0', StringComparison.Ordinal)) is { } broken)
+        {
+            throw new ArgumentException($"QEMU's argument '{broken.Replace("\0", "\\0", StringComparison.Ordinal)}' holds a zero character.", nameof(settings));
+        }
+
+        return arguments;
+    }
+
+    private static IEnumerable<string> Machine(QemuSettings settings)
+    {
+        bool kvm = settings.Accelerator == QemuAccelerator.Kvm;
+
+        // KVM guests keep time by kvm-clock and the local APIC. A TCG guest needs the old timer and its interrupt controller to
+        // calibrate anything, and with rtc=off it waits 1 s for a CMOS clock that never answers.
+        string timers = kvm ? "pit=off,pic=off,rtc=off" : "pit=on,pic=on,rtc=on";
+        return
+        [
+            "-name", $"guest={Escape(settings.Name)},debug-threads=on",
+            "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+            "-machine", $"microvm,{timers},acpi=off,isa-serial=off,x-option-roms=off,auto-kernel-cmdline=on,memory-backend=ram0",
+            "-accel", kvm ? "kvm" : "tcg,tb-size=64",
+            "-cpu", kvm ? "host" : "max,-erms",
+            "-smp", Invariant($"{settings.VcpuCount}"),
+            "-m", Invariant($"{settings.MemoryMiB}M"),
+            "-object", Invariant($"memory-backend-ram,id=ram0,size={settings.MemoryMiB}M"),
+            "-global", "virtio-mmio.force-legacy=false",
+        ];
+    }
+
+    private static IEnumerable<string> Kernel(QemuSettings settings)
+    {
+        List<string> words = ["console=hvc0", "quiet", "loglevel=4", "reboot=t", "panic=-1", "rdinit=/init"];
+        if (settings.Accelerator == QemuAccelerator.Tcg)
+        {
+            words.Add("no_timer_check");
+            if (settings.VcpuCount == 1)
+            {
+                words.Add("noapictimer"); // More CPUs need the APIC's timers.
+            }
+
+            if (settings.TscKHz is { } tscKHz)
+            {
+                words.Add(Invariant($"tsc_early_khz={tscKHz}"));
+            }
+        }
+
+        foreach (string word in settings.KernelArguments)
+        {
+            if (word.Length == 0 || word.Any(char.IsWhiteSpace))
+            {
+                throw new ArgumentException($"Kernel argument '{word}' is empty or holds white space.", nameof(settings));
+            }
+
+            words.Add(word);
+        }
+
+        return ["-kernel", Inherited(QemuDescriptor.Kernel), "-initrd", Inherited(QemuDescriptor.Initramfs), "-append", string.Join(' ', words)];
+    }
+
+    private static IEnumerable<string> Channels() =>
+    [
+        "-chardev", Socket("qmp", QemuDescriptor.Monitor),
+        "-mon", "chardev=qmp,mode=control",
+        "-device", "virtio-serial-device,max_ports=2",
+        "-chardev", Socket("console", QemuDescriptor.Console),
+        "-device", "virtconsole,chardev=console,nr=0",
+        "-chardev", Socket("agent", QemuDescriptor.Agent),
+        "-device", "virtserialport,chardev=agent,name=vks.agent,nr=1",
+    ];
+
+    private static IEnumerable<string> Disks() => ["-device", "virtio-scsi-device,id=scsi0"];
+
+    private static IEnumerable<string> Helpers() =>
+    [
+        "-object", "rng-builtin,id=rng0",
+        "-device", "virtio-rng-device,rng=rng0",
+        "-device", "virtio-balloon-device,id=balloon0,free-page-reporting=on",
+    ];
+
+    private static IEnumerable<string> Network(QemuNetwork network) =>
+    [
+        "-netdev", Invariant($"tap,id=net0,fd={QemuDescriptor.Tap}"),
+        "-device", Invariant($"virtio-net-device,netdev=net0,mac={Escape(network.Mac)},host_mtu={network.Mtu}"),
+    ];
+
+    // security_model=none: files belong to QEMU's own user, and a chown by the guest is quietly not done.
+    private static IEnumerable<string> Share(QemuShare share) =>
+    [
+        "-fsdev", $"local,id=share0,path={Escape(share.Path)},security_model=none,multidevs=remap",
+        "-device", $"virtio-9p-device,fsdev=share0,mount_tag={Escape(share.Tag)}",
+    ];
+
+    private static string Socket(string id, int descriptor) => Invariant($"socket,id={id},fd={descriptor},server=on,wait=off");
+
+    private static string Inherited(int descriptor) => Invariant($"/proc/self/fd/{descriptor}");
+
+    private static string Escape(string value) => value.Replace(",", ",,", StringComparison.Ordinal);
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }
