@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# Builds what a pod's guest boots from, and the demo image.
+#
+#   build.sh kernel            the guest kernel             -> artifacts/guest/vmlinux
+#   build.sh agent             the agent, PID 1 of a guest  (NativeAOT; kept in the cache)
+#   build.sh initramfs         agent and crun               -> artifacts/guest/initramfs.cpio
+#   build.sh guest             all of the above, with       -> artifacts/guest/artifacts.json
+#   build.sh demo OUTDIR       the demo image as an OCI layout, tag "demo"
+#
+# Everything is keyed by the content of what it is made from; what is there already
+# is not made again. Slow results live in ${VKS_CACHE:-/var/cache/vks}.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+tree=$(dirname "$here")
+guest=$tree/artifacts/guest
+. "$here/lib.sh"
+
+usage() { sed -n '2,/^set/p' "$here/build.sh" | sed -n 's/^# \{0,1\}//p' >&2; exit 2; }
+
+# timed WHAT FUNCTION: runs it and says how long it took
+timed() {
+    local began ended
+    began=$(date +%s%N)
+    part=$1
+    "$2"
+    ended=$(date +%s%N)
+    say "done in $(((ended - began) / 1000000)) ms"
+    part=images
+}
+
+# publish FILE NAME: FILE becomes artifacts/guest/NAME in one step, and only if it differs,
+# so that a running guest or a template keeps the file that it was started from.
+publish() {
+    mkdir -p "$guest"
+    if cmp -s "$1" "$guest/$2"; then return 0; fi
+    cp "$1" "$guest/.$2.new"
+    mv "$guest/.$2.new" "$guest/$2"
+}
+
+kernel() {
+    kernel_dir=$("$here/kernel/build.sh")
+    publish "$kernel_dir/vmlinux" vmlinux
+    say "$guest/vmlinux, $(($(stat -c %s "$guest/vmlinux") / 1024)) KiB"
+}
+
+agent_sources() {
+    (
+        cd "$tree"
+        # git would miss files that are not committed yet; find sees what dotnet sees.
+        find images/agent runtime/Guest/Protocol Directory.Build.props Directory.Packages.props global.json \
+            -type f -not -path '*/bin/*' -not -path '*/obj/*' -print0 | sort -z | xargs -0 sha256sum
+        dotnet --version
+    )
+}
+
+publish_agent() {
+    say "dotnet publish (NativeAOT, about a minute)"
+    nice dotnet publish "$tree/images/agent" -c Release -r linux-x64 -v quiet --nologo -o "$WORK/publish" >"$WORK/log" 2>&1 ||
+        { tail -n 30 "$WORK/log" >&2; fail "dotnet publish of images/agent failed; its message is above"; }
+    strip -s -o "$OUT/vks-agent" "$WORK/publish/vks-agent"
+    case $(readelf -l "$OUT/vks-agent") in *INTERP*) fail "the agent came out dynamically linked; nothing in the initramfs could load it" ;; esac
+    printf '{"name":"agent","file":"init","version":"%s","sha256":"%s","size":%d}\n' \
+        "$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' "$tree/Directory.Build.props")" \
+        "$(file_sha256 "$OUT/vks-agent")" "$(stat -c %s "$OUT/vks-agent")" >"$OUT/artifact.json"
+}
+
+agent() {
+    command -v dotnet >/dev/null || fail "the .NET SDK is missing: no dotnet in PATH"
+    local stamp; stamp=$(agent_sources | short_hash)
+    agent_dir=$cache_root/agent/$stamp
+    build_once "$agent_dir" publish_agent
+    say "$agent_dir/vks-agent, $(($(stat -c %s "$agent_dir/vks-agent") / 1024)) KiB"
+}
+
+crun() { crun_dir=$("$here/crun/build.sh"); }
+
+# What the kernel needs before the agent runs: /dev/console for the agent's stdio, and
+# the empty folders that the agent mounts on.
+write_initramfs() {
+    . "$here/newc.sh"
+    local folder
+    for folder in dev proc sys run etc root usr usr/bin var; do newc_dir "$folder" 755; done
+    newc_dir tmp 1777
+    newc_link bin usr/bin
+    newc_link var/run ../run
+    newc_chardev dev/console 600 5 1
+    newc_chardev dev/null 666 1 3
+    newc_file etc/passwd 644 "$here/initramfs/passwd"
+    newc_file etc/group 644 "$here/initramfs/group"
+    newc_file usr/bin/crun 755 "$crun_dir/crun"
+    newc_file init 755 "$agent_dir/vks-agent"
+    newc_end
+}
+
+initramfs() {
+    [ -n "${agent_dir:-}" ] || timed agent agent
+    part=initramfs
+    crun
+    mkdir -p "$guest"
+    write_initramfs >"$guest/.initramfs.cpio.tmp"
+    publish "$guest/.initramfs.cpio.tmp" initramfs.cpio
+    rm -f "$guest/.initramfs.cpio.tmp"
+    say "$guest/initramfs.cpio, $(($(stat -c %s "$guest/initramfs.cpio") / 1024)) KiB"
+}
+
+write_manifest() {
+    local file=$guest/.artifacts.json.tmp
+    {
+        printf '{\n  "artifacts": [\n'
+        printf '    %s,\n' "$(cat "$kernel_dir/artifact.json")" "$(cat "$agent_dir/artifact.json")" "$(cat "$crun_dir/artifact.json")"
+        printf '    {"name":"initramfs","file":"initramfs.cpio","version":"%s","sha256":"%s","size":%d}\n' \
+            "$(sed -n 's/.*"version":"\([^"]*\)".*/\1/p' "$agent_dir/artifact.json")" \
+            "$(file_sha256 "$guest/initramfs.cpio")" "$(stat -c %s "$guest/initramfs.cpio")"
+        printf '  ]\n}\n'
+    } >"$file"
+    publish "$file" artifacts.json
+    rm -f "$file"
+}
+
+guest() {
+    timed kernel kernel
+    timed initramfs initramfs
+    write_manifest
+}
+
+demo() {
+    out_dir=$(mkdir -p "$demo_out" && cd "$demo_out" && pwd)
+    "$here/demo/build.sh" "$out_dir"
+}
+
+case ${1:-} in
+    kernel)    [ $# -eq 1 ] || usage; timed kernel kernel ;;
+    agent)     [ $# -eq 1 ] || usage; timed agent agent ;;
+    initramfs) [ $# -eq 1 ] || usage; timed initramfs initramfs ;;
+    guest)     [ $# -eq 1 ] || usage; timed guest guest ;;
+    demo)      [ $# -eq 2 ] || usage; demo_out=$2; timed demo demo ;;
+    *)         usage ;;
+esac
