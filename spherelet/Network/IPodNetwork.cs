@@ -4,7 +4,7 @@ namespace Vks.Spherelet.Network;
 internal interface IPodNetwork
 {
     /// <summary>Makes the pod's namespace, runs CNI ADD and joins a tap to the CNI interface. On failure nothing is left.</summary>
-    /// <param name="request">The pod; must be given again to <see cref="TearDownAsync"/>, unchanged.</param>
+    /// <param name="request">The pod; must be given again to <see cref="TearDownAsync(PodNetworkRequest, CancellationToken)"/>, unchanged.</param>
     /// <param name="cancellationToken">Ends the work and undoes what was done.</param>
     /// <exception cref="NetworkException">What was tried, and what came back.</exception>
     Task<PodNetwork> SetUpAsync(PodNetworkRequest request, CancellationToken cancellationToken);
@@ -14,6 +14,16 @@ internal interface IPodNetwork
     /// <param name="cancellationToken">Ends the work; call again to finish it.</param>
     /// <exception cref="NetworkException">Something is left; the message says what.</exception>
     Task TearDownAsync(PodNetworkRequest request, CancellationToken cancellationToken);
+
+    /// <summary>As the other, for a pod of which only the id is left.</summary>
+    Task TearDownAsync(string podId, CancellationToken cancellationToken);
+
+    /// <summary>The ids of all pods that have a network, whole or half made, by this or an earlier daemon.</summary>
+    IReadOnlyList<string> List();
+
+    /// <summary>Asks the plugins whether the pod's network still is as it was made.</summary>
+    /// <exception cref="NetworkException">It is not; the message says what is wrong.</exception>
+    Task CheckAsync(string podId, CancellationToken cancellationToken);
 
     /// <summary>Whether pods can get a network now, for the NetworkReady condition of CRI Status.</summary>
     Task<NetworkCondition> GetConditionAsync(CancellationToken cancellationToken);

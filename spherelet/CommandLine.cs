@@ -1,0 +1,158 @@
+using System.CommandLine;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using Grpc.Core;
+using Vks.Spherelet.Client;
+using Vks.Spherelet.Cri.V1;
+using Vks.Spherelet.Node;
+
+namespace Vks.Spherelet;
+
+/// <summary>The verbs and flags.</summary>
+internal static class CommandLine
+{
+    private static readonly Option<string> s_file = new("--config") { Description = $"Settings file [{SphereletOptionsLoader.DefaultFile}]", Recursive = true };
+
+    private static readonly IReadOnlyDictionary<SphereletSetting, Option<string>> s_settings = SphereletSettings.All.ToDictionary(
+        static setting => setting,
+        static setting => new Option<string>("--" + setting.Name) { Description = setting.Help, Recursive = true });
+
+    /// <summary>The version of this build.</summary>
+    public static string Version { get; } =
+        typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
+
+    /// <summary>The whole command line.</summary>
+    public static RootCommand Build()
+    {
+        RootCommand root = new("Runs pods as microVMs: a CRI server for the kubelet and crictl. Every setting can also be given as VKS_NAME in the environment or in the settings file.");
+        root.Options.Add(s_file);
+        foreach (Option<string> option in s_settings.Values)
+        {
+            root.Options.Add(option);
+        }
+
+        root.Subcommands.Add(Serve());
+        root.Subcommands.Add(Doctor());
+        root.Subcommands.Add(Ping());
+        root.Subcommands.Add(Demo());
+        root.Subcommands.Add(Bench());
+        root.Subcommands.Add(PrintVersion());
+        return root;
+    }
+
+    private static Command Serve()
+    {
+        Command command = new("serve", "Serves CRI on a unix socket until SIGTERM; pods go on without it");
+        command.SetAction(async (parsed, token) =>
+        {
+            await Daemon.ServeAsync(Load(parsed), token);
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Doctor()
+    {
+        Option<bool> json = new("--json") { Description = "JSON instead of a table" };
+        Command command = new("doctor", "Checks this host and says how to mend what is missing; exit code 1 when a check fails") { json };
+        command.SetAction(async (parsed, token) =>
+            DoctorCommand.Show(await Daemon.ExamineAsync(Load(parsed), token), parsed.GetValue(json), Console.Out));
+        return command;
+    }
+
+    private static Command Ping()
+    {
+        Command command = new("ping", "Asks the daemon for its version; exit code 1 when it does not answer within 2 s");
+        command.SetAction(async (parsed, token) =>
+        {
+            string socket = Load(parsed).SocketPath;
+            using CriClient client = new(socket);
+            try
+            {
+                VersionResponse version = await client.Runtime.VersionAsync(
+                    new VersionRequest(), new CallOptions(cancellationToken: token).WithDeadline(TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(2)));
+                Console.WriteLine($"{version.RuntimeName} {version.RuntimeVersion} answers on {socket}");
+                return 0;
+            }
+            catch (RpcException problem)
+            {
+                throw new NodeException(NodeFault.NotReachable, $"No spherelet answers on {socket} ({problem.StatusCode}). Start it with 'spherelet serve'.", problem);
+            }
+        });
+        return command;
+    }
+
+    private static Command Demo()
+    {
+        Option<string> image = new("--image") { Description = "Image whose own command serves a page on port 80", Required = true };
+        Command command = new("demo", "Pulls an image, runs it as a pod over CRI, fetches its page and execs into it") { image };
+        command.SetAction((parsed, token) => InterruptibleAsync(
+            async inner =>
+            {
+                await DemoCommand.RunAsync(Load(parsed).SocketPath, parsed.GetRequiredValue(image), inner);
+                return 0;
+            },
+            token));
+        return command;
+    }
+
+    private static Command Bench()
+    {
+        Option<string> image = new("--image") { Description = "Image with a shell", Required = true };
+        Option<int> cycles = new("--cycles") { Description = "How many pods [20]", DefaultValueFactory = static _ => 20 };
+        Option<string> output = new("--output") { Description = "Write the raw samples to this file as JSON" };
+        Command command = new("bench", "Takes pods through their life over CRI, one after another, and tells how long each call took") { image, cycles, output };
+        command.SetAction((parsed, token) => InterruptibleAsync(
+            async inner =>
+            {
+                await BenchCommand.RunAsync(
+                    Load(parsed).SocketPath, parsed.GetRequiredValue(image), Math.Clamp(parsed.GetValue(cycles), 1, 10_000), parsed.GetValue(output), inner);
+                return 0;
+            },
+            token));
+        return command;
+    }
+
+    private static Command PrintVersion()
+    {
+        Command command = new("version", "Prints the version");
+        command.SetAction(_ =>
+        {
+            Console.WriteLine($"spherelet {Version}");
+            return 0;
+        });
+        return command;
+    }
+
+    private static SphereletOptions Load(ParseResult parsed)
+    {
+        Dictionary<string, string> flags = [];
+        foreach ((SphereletSetting setting, Option<string> option) in s_settings)
+        {
+            if (parsed.GetValue(option) is { } value)
+            {
+                flags[setting.Name] = value;
+            }
+        }
+
+        string? file = parsed.GetValue(s_file);
+        (SphereletOptions options, IReadOnlyList<string> faults) = SphereletOptionsLoader.Load(
+            flags, SphereletOptionsLoader.ReadEnvironment(), file ?? SphereletOptionsLoader.DefaultFile, fileRequired: file is not null);
+        return faults.Count == 0 ? options : throw new OptionsException(faults);
+    }
+
+    /// <summary>Runs a verb whose work is undone on Ctrl-C or SIGTERM: the first signal cancels it, a second one ends the process.</summary>
+    private static async Task<int> InterruptibleAsync(Func<CancellationToken, Task<int>> work, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource interrupted = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        void Interrupt(PosixSignalContext context)
+        {
+            context.Cancel = !interrupted.IsCancellationRequested;
+            _ = interrupted.CancelAsync();
+        }
+
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
+        return await work(interrupted.Token);
+    }
+}

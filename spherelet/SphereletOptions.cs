@@ -1,0 +1,130 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+using Vks.Runtime.Machines;
+
+namespace Vks.Spherelet;
+
+/// <summary>All settings of the Spherelet. Each can be given as a flag, in the environment or in the settings file; see <see cref="SphereletSettings"/>.</summary>
+internal sealed record SphereletOptions
+{
+    /// <summary>Keeps pods, machines and images. Default <c>/var/lib/vks</c>.</summary>
+    [RegularExpression("/.+", ErrorMessage = "root-dir must be an absolute path.")]
+    public string RootDirectory { get; set; } = "/var/lib/vks";
+
+    /// <summary>Keeps sockets. At most 60 bytes, because socket paths are limited by the kernel to 107. Default <c>/run/vks</c>.</summary>
+    [RegularExpression("/.{1,59}", ErrorMessage = "runtime-dir must be an absolute path of at most 60 bytes.")]
+    public string RuntimeDirectory { get; set; } = "/run/vks";
+
+    /// <summary>The socket of the CRI server, or null for <c>spherelet.sock</c> in the runtime directory.</summary>
+    [RegularExpression("/.{1,106}", ErrorMessage = "socket must be an absolute path of at most 107 bytes.")]
+    public string? Socket { get; set; }
+
+    /// <summary>Holds <c>vmlinux</c>, <c>initramfs.cpio</c> and <c>artifacts.json</c>. Default <c>/usr/lib/vks/guest</c>.</summary>
+    [RegularExpression("/.+", ErrorMessage = "guest-dir must be an absolute path.")]
+    public string GuestDirectory { get; set; } = "/usr/lib/vks/guest";
+
+    /// <summary>The QEMU program. Default <c>qemu-system-x86_64</c> on the PATH.</summary>
+    [Required(ErrorMessage = "qemu must name a program.")]
+    public string Qemu { get; set; } = "qemu-system-x86_64";
+
+    /// <summary>auto, kvm or tcg. Default auto: KVM when a guest really boots on it.</summary>
+    [EnumDataType(typeof(AcceleratorChoice), ErrorMessage = "accelerator must be auto, kvm or tcg.")]
+    public AcceleratorChoice Accelerator { get; set; } = AcceleratorChoice.Auto;
+
+    /// <summary>Seconds one boot of a guest may take, 1 to 600. Default 20.</summary>
+    [Range(1, 600, ErrorMessage = "boot-timeout-seconds must be 1 to 600.")]
+    public int BootTimeoutSeconds { get; set; } = 20;
+
+    /// <summary>First of 65536 host user ids for QEMU processes, 65536 to 4294836224. Default 2000000.</summary>
+    [Range(65_536L, 4_294_836_224L, ErrorMessage = "first-user-id must be 65536 to 4294836224.")]
+    public long FirstUserId { get; set; } = 2_000_000;
+
+    /// <summary>Virtual CPUs of a pod without CPU limit, 1 to 64. Default 1.</summary>
+    [Range(1, 64, ErrorMessage = "default-vcpus must be 1 to 64.")]
+    public int DefaultVcpus { get; set; } = 1;
+
+    /// <summary>Memory in MiB of a pod without memory limit, 96 to 1048576. Default 512.</summary>
+    [Range(96, 1_048_576, ErrorMessage = "default-memory-mib must be 96 to 1048576.")]
+    public int DefaultMemoryMiB { get; set; } = 512;
+
+    /// <summary>Size in MiB of a pod's writable disk, 64 to 16777216; sparse, so it takes what is written. Default 10240.</summary>
+    [Range(64, 16_777_216, ErrorMessage = "scratch-mib must be 64 to 16777216.")]
+    public int ScratchMiB { get; set; } = 10_240;
+
+    /// <summary>How many images are pulled at once, 1 to 64. Default 3.</summary>
+    [Range(1, 64, ErrorMessage = "max-parallel-pulls must be 1 to 64.")]
+    public int MaxParallelPulls { get; set; } = 3;
+
+    /// <summary>A registries.conf (mirrors, registries without TLS) instead of the host's own, or null.</summary>
+    [RegularExpression("/.+", ErrorMessage = "registries-conf must be an absolute path.")]
+    public string? RegistriesConf { get; set; }
+
+    /// <summary>Where the host keeps CNI configurations. Default <c>/etc/cni/net.d</c>.</summary>
+    [RegularExpression("/.+", ErrorMessage = "cni-config-dir must be an absolute path.")]
+    public string CniConfigDirectory { get; set; } = "/etc/cni/net.d";
+
+    /// <summary>Where CNI plugins are looked for, in order. Default <c>/opt/cni/bin</c> and <c>/usr/lib/cni</c>.</summary>
+    [Items(ErrorMessage = "cni-plugin-dirs must name at least one directory.")]
+    public IReadOnlyList<string> CniPluginDirectories { get; set; } = ["/opt/cni/bin", "/usr/lib/cni"];
+
+    /// <summary>Seconds one CNI plugin may take, 1 to 600. Default 60.</summary>
+    [Range(1, 600, ErrorMessage = "cni-timeout-seconds must be 1 to 600.")]
+    public int CniTimeoutSeconds { get; set; } = 60;
+
+    /// <summary>Bridge of the network that is made where the host has no CNI configuration. Default <c>vks0</c>.</summary>
+    [RegularExpression("[A-Za-z0-9][A-Za-z0-9_.-]{0,14}", ErrorMessage = "bridge-name must be 1 to 15 letters, digits, '_', '.' or '-'.")]
+    public string BridgeName { get; set; } = "vks0";
+
+    /// <summary>Pod subnets of that network, at most one for each IP family. Default <c>10.88.0.0/16</c>.</summary>
+    [PodSubnets]
+    public IReadOnlyList<string> PodSubnets { get; set; } = ["10.88.0.0/16"];
+
+    /// <summary>trace, debug, information, warning, error or critical. Default information.</summary>
+    [EnumDataType(typeof(LogLevel), ErrorMessage = "log-level must be trace, debug, information, warning, error or critical.")]
+    public LogLevel LogLevel { get; set; } = LogLevel.Information;
+
+    /// <summary>The socket in use.</summary>
+    public string SocketPath => Socket ?? Path.Combine(RuntimeDirectory, "spherelet.sock");
+}
+
+/// <summary>Checks a <see cref="SphereletOptions"/> whole; the code is generated from its attributes.</summary>
+[OptionsValidator]
+internal sealed partial class SphereletOptionsValidator : IValidateOptions<SphereletOptions>;
+
+/// <summary>One or two subnets with room for pods, of different IP families.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class PodSubnetsAttribute : ValidationAttribute
+{
+    /// <inheritdoc/>
+    protected override ValidationResult? IsValid(object? value, ValidationContext validationContext)
+    {
+        IReadOnlyList<string> subnets = value as IReadOnlyList<string> ?? [];
+        List<System.Net.IPNetwork> read = [];
+        foreach (string subnet in subnets)
+        {
+            if (!System.Net.IPNetwork.TryParse(subnet, out System.Net.IPNetwork network))
+            {
+                return new ValidationResult($"pod-subnets: '{subnet}' is not a subnet such as 10.88.0.0/16 (host bits must be zero).");
+            }
+
+            int bits = network.BaseAddress.GetAddressBytes().Length * 8;
+            if (network.PrefixLength > bits - 2)
+            {
+                return new ValidationResult($"pod-subnets: '{subnet}' has no room for pods.");
+            }
+
+            read.Add(network);
+        }
+
+        bool oneEach = read.Count > 0 && read.Select(static network => network.BaseAddress.AddressFamily).Distinct().Count() == read.Count;
+        return oneEach ? ValidationResult.Success : new ValidationResult("pod-subnets must be one IPv4 subnet, one IPv6 subnet, or one of each.");
+    }
+}
+
+/// <summary>A list with at least one item.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class ItemsAttribute : ValidationAttribute
+{
+    /// <inheritdoc/>
+    public override bool IsValid(object? value) => value is IReadOnlyList<string> { Count: > 0 };
+}

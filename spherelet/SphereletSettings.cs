@@ -1,0 +1,63 @@
+using System.Globalization;
+using Vks.Runtime.Machines;
+
+namespace Vks.Spherelet;
+
+/// <summary>One setting, by its three names.</summary>
+/// <param name="Name">The flag without dashes: <c>root-dir</c>.</param>
+/// <param name="Help">What it is, for <c>--help</c>.</param>
+/// <param name="Apply">Reads a text into the options.</param>
+/// <exception cref="FormatException">Apply: the text cannot be read; the message says what is expected.</exception>
+internal sealed record SphereletSetting(string Name, string Help, Action<SphereletOptions, string> Apply)
+{
+    /// <summary>The name in the environment: <c>VKS_ROOT_DIR</c>.</summary>
+    public string EnvironmentName => "VKS_" + Name.Replace('-', '_').ToUpperInvariant();
+
+    /// <summary>The name in the settings file: <c>rootDir</c>.</summary>
+    public string FileName { get; } = string.Concat(Name.Split('-').Select(static (word, index) =>
+        index == 0 ? word : string.Concat(word[..1].ToUpperInvariant(), word.AsSpan(1))));
+}
+
+/// <summary>Every setting there is. Flags, environment, settings file and help are made from this one table.</summary>
+internal static class SphereletSettings
+{
+    /// <summary>The settings, in the order of <c>--help</c>.</summary>
+    public static IReadOnlyList<SphereletSetting> All { get; } =
+    [
+        new("root-dir", "Keeps pods, machines and images [/var/lib/vks]", static (options, text) => options.RootDirectory = text),
+        new("runtime-dir", "Keeps sockets [/run/vks]", static (options, text) => options.RuntimeDirectory = text),
+        new("socket", "Socket of the CRI server [spherelet.sock in the runtime directory]", static (options, text) => options.Socket = text),
+        new("guest-dir", "Holds vmlinux and initramfs.cpio [/usr/lib/vks/guest]", static (options, text) => options.GuestDirectory = text),
+        new("qemu", "QEMU program [qemu-system-x86_64]", static (options, text) => options.Qemu = text),
+        new("accelerator", "auto, kvm or tcg [auto]", static (options, text) => options.Accelerator = Choice<AcceleratorChoice>(text)),
+        new("boot-timeout-seconds", "How long one boot of a guest may take [20]", static (options, text) => options.BootTimeoutSeconds = Number(text)),
+        new("first-user-id", "First of 65536 host user ids for QEMU processes [2000000]", static (options, text) => options.FirstUserId = LongNumber(text)),
+        new("default-vcpus", "Virtual CPUs of a pod without CPU limit [1]", static (options, text) => options.DefaultVcpus = Number(text)),
+        new("default-memory-mib", "Memory of a pod without memory limit [512]", static (options, text) => options.DefaultMemoryMiB = Number(text)),
+        new("scratch-mib", "Size of a pod's writable disk, sparse [10240]", static (options, text) => options.ScratchMiB = Number(text)),
+        new("max-parallel-pulls", "How many images are pulled at once [3]", static (options, text) => options.MaxParallelPulls = Number(text)),
+        new("registries-conf", "A registries.conf instead of the host's own", static (options, text) => options.RegistriesConf = text),
+        new("cni-config-dir", "The host's CNI configurations [/etc/cni/net.d]", static (options, text) => options.CniConfigDirectory = text),
+        new("cni-plugin-dirs", "CNI plugins, separated by commas [/opt/cni/bin,/usr/lib/cni]", static (options, text) => options.CniPluginDirectories = Items(text)),
+        new("cni-timeout-seconds", "How long one CNI plugin may take [60]", static (options, text) => options.CniTimeoutSeconds = Number(text)),
+        new("bridge-name", "Bridge made where the host has no CNI configuration [vks0]", static (options, text) => options.BridgeName = text),
+        new("pod-subnets", "Pod subnets of that bridge, separated by commas [10.88.0.0/16]", static (options, text) => options.PodSubnets = Items(text)),
+        new("log-level", "trace, debug, information, warning, error or critical [information]", static (options, text) => options.LogLevel = Choice<LogLevel>(text)),
+    ];
+
+    private static int Number(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+        ? number
+        : throw new FormatException($"'{text}' is not a whole number.");
+
+    private static long LongNumber(string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+        ? number
+        : throw new FormatException($"'{text}' is not a whole number.");
+
+    private static TEnum Choice<TEnum>(string text)
+        where TEnum : struct, Enum =>
+        Array.Find(Enum.GetNames<TEnum>(), name => name.Equals(text, StringComparison.OrdinalIgnoreCase)) is { } name
+            ? Enum.Parse<TEnum>(name)
+            : throw new FormatException($"'{text}' is not one of {string.Join(", ", Enum.GetNames<TEnum>()).ToLowerInvariant()}.");
+
+    private static string[] Items(string text) => text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+}
