@@ -7,12 +7,6 @@ namespace Vks.Spherelet.Pods;
 /// <summary>Turns what a pod was asked to be into a machine. Pure.</summary>
 internal static class MachinePlan
 {
-    /// <summary>vCPUs of a pod without a CPU limit.</summary>
-    public const int DefaultVcpuCount = 1;
-
-    /// <summary>Memory of a pod without a memory limit, in MiB.</summary>
-    public const int DefaultMemoryMiB = 512;
-
     /// <summary>What kernel and agent take of a guest's memory, in MiB; added to the limit unless the pod's overhead is larger.</summary>
     public const int GuestOverheadMiB = 64;
 
@@ -35,15 +29,15 @@ internal static class MachinePlan
     /// <param name="config">The pod.</param>
     /// <param name="network">Its network, or null for none.</param>
     /// <param name="shareDirectory">Host directory the guest sees.</param>
-    /// <param name="scratchMiB">Size of the scratch disk, 0 for none.</param>
+    /// <param name="options">Sizes of a pod that asks for none, and of its scratch disk.</param>
     /// <param name="hostCpus">CPUs of the host; more vCPUs than that only cost.</param>
-    public static MachineSpec ToSpec(string podId, PodConfig config, PodNetwork? network, string? shareDirectory, int scratchMiB, int hostCpus) => new()
+    public static MachineSpec ToSpec(string podId, PodConfig config, PodNetwork? network, string? shareDirectory, PodOptions options, int hostCpus) => new()
     {
         Id = MachineId.Parse(podId),
-        VcpuCount = VcpuCount(config.Resources, config.Overhead, hostCpus),
-        MemoryMiB = MemoryMiB(config.Resources, config.Overhead),
+        VcpuCount = VcpuCount(config.Resources, config.Overhead, options.DefaultVcpuCount, hostCpus),
+        MemoryMiB = MemoryMiB(config.Resources, config.Overhead, options.DefaultMemoryMiB),
         Network = network?.Attachment,
-        ScratchMiB = scratchMiB,
+        ScratchMiB = options.ScratchMiB,
         SharedDirectory = shareDirectory,
         Labels = new Dictionary<string, string>
         {
@@ -53,13 +47,13 @@ internal static class MachinePlan
         },
     };
 
-    /// <summary>The CPU limit and overhead, rounded up to whole CPUs; one without a limit.</summary>
-    public static int VcpuCount(ResourceLimits resources, ResourceLimits overhead, int hostCpus)
+    /// <summary>The CPU limit and overhead, rounded up to whole CPUs and at most those of the host; the default without a limit.</summary>
+    public static int VcpuCount(ResourceLimits resources, ResourceLimits overhead, int defaultCount, int hostCpus)
     {
         double limit = Cpus(resources);
         if (limit <= 0)
         {
-            return DefaultVcpuCount;
+            return defaultCount;
         }
 
         // A hair below the sum, so that 1.5 + 0.5 from binary fractions does not become three.
@@ -67,12 +61,12 @@ internal static class MachinePlan
         return (int)Math.Clamp(wanted, 1, Math.Clamp(hostCpus, 1, MaxVcpuCount));
     }
 
-    /// <summary>The memory limit and what the guest itself takes, in whole MiB; 512 without a limit.</summary>
-    public static int MemoryMiB(ResourceLimits resources, ResourceLimits overhead)
+    /// <summary>The memory limit and what the guest itself takes, in whole MiB; the default without a limit.</summary>
+    public static int MemoryMiB(ResourceLimits resources, ResourceLimits overhead, int defaultMiB)
     {
         if (resources.MemoryBytes <= 0)
         {
-            return DefaultMemoryMiB;
+            return defaultMiB;
         }
 
         // UInt128 because both may be near the top of their range.

@@ -44,7 +44,7 @@ internal sealed partial class PodService(
             undo.Push("the share", token => share.ReleasePodAsync(id, token));
             Directory.CreateDirectory(store.ShareDirectory(id));
             undo.Push("the machine", token => engine.RemoveAsync(MachineId.Parse(id), token));
-            MachineSpec spec = MachinePlan.ToSpec(id, config, record.Network, store.ShareDirectory(id), options.ScratchMiB, Environment.ProcessorCount);
+            MachineSpec spec = MachinePlan.ToSpec(id, config, record.Network, store.ShareDirectory(id), options, Environment.ProcessorCount);
             Machine machine = await engine.CreateAsync(spec, cancellationToken);
             await ConfigureAsync(machine, record, cancellationToken);
 

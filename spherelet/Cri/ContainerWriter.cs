@@ -1,0 +1,86 @@
+using Vks.Spherelet.Pods;
+
+namespace Vks.Spherelet.Cri;
+
+/// <summary>Containers in the words of CRI.</summary>
+internal static class ContainerWriter
+{
+    /// <summary>A container as lists show it.</summary>
+    public static V1.Container ListItem(ContainerRecord record) => new()
+    {
+        Id = record.Id,
+        PodSandboxId = record.PodId,
+        Metadata = Metadata(record.Config),
+        Image = Image(record.Config),
+        ImageRef = record.ImageRef,
+        ImageId = record.ImageId,
+        State = State(record.Phase),
+        CreatedAt = record.CreatedUnixNanoseconds,
+        Labels = { record.Config.Labels.ToDictionary() },
+        Annotations = { record.Config.Annotations.ToDictionary() },
+    };
+
+    /// <summary>A container in full.</summary>
+    public static V1.ContainerStatus Status(ContainerRecord record) => new()
+    {
+        Id = record.Id,
+        Metadata = Metadata(record.Config),
+        State = State(record.Phase),
+        CreatedAt = record.CreatedUnixNanoseconds,
+        StartedAt = record.StartedUnixNanoseconds,
+        FinishedAt = record.FinishedUnixNanoseconds,
+        ExitCode = record.ExitCode,
+        Image = Image(record.Config),
+        ImageRef = record.ImageRef,
+        ImageId = record.ImageId,
+        Reason = record.Reason,
+        Message = record.Message,
+        Labels = { record.Config.Labels.ToDictionary() },
+        Annotations = { record.Config.Annotations.ToDictionary() },
+        Mounts = { record.Config.Mounts.Select(Mount) },
+        LogPath = record.LogPath,
+        Resources = new V1.ContainerResources { Linux = ResourceConversion.Write(record.Config.Resources, record.Config.OomScoreAdjust) },
+        StopSignal = SignalConversion.Write(record.StopSignal),
+    };
+
+    /// <summary>Facts for people.</summary>
+    public static string Info(Container container) => InfoText.Write(json =>
+    {
+        json.WriteString("sandboxID", container.Record.PodId);
+        json.WriteString("runtimeType", "crx");
+        json.WriteNumber("stopSignal", container.Record.StopSignal);
+        json.WriteStartArray("disks");
+        foreach (string serial in container.Record.Disks)
+        {
+            json.WriteStringValue(serial);
+        }
+
+        json.WriteEndArray();
+        if (container.Log is { } log)
+        {
+            json.WriteNumber("storedOutputBytes", log.Position.OutputBytes);
+            json.WriteNumber("storedErrorBytes", log.Position.ErrorBytes);
+        }
+    });
+
+    private static V1.ContainerState State(ContainerPhase phase) => phase switch
+    {
+        ContainerPhase.Created => V1.ContainerState.ContainerCreated,
+        ContainerPhase.Running => V1.ContainerState.ContainerRunning,
+        ContainerPhase.Exited => V1.ContainerState.ContainerExited,
+        _ => V1.ContainerState.ContainerUnknown,
+    };
+
+    private static V1.ContainerMetadata Metadata(ContainerConfig config) => new() { Name = config.Name, Attempt = config.Attempt };
+
+    private static V1.ImageSpec Image(ContainerConfig config) => new() { Image = config.Image, UserSpecifiedImage = config.UserSpecifiedImage };
+
+    private static V1.Mount Mount(ContainerMount mount) => new()
+    {
+        ContainerPath = mount.ContainerPath,
+        HostPath = mount.HostPath,
+        Readonly = mount.ReadOnly,
+        Image = mount.Image.Length == 0 ? null : new V1.ImageSpec { Image = mount.Image },
+        ImageSubPath = mount.ImageSubPath,
+    };
+}

@@ -1,0 +1,42 @@
+using Grpc.AspNetCore.Server;
+using Vks.Spherelet.Pods;
+
+namespace Vks.Spherelet.Cri;
+
+/// <summary>Wires pods and CRI into the daemon. Engine, network, image store and clock are wired elsewhere.</summary>
+internal static class CriRegistration
+{
+    /// <summary>Answers of ExecSync carry up to 16 MiB of each stream; the caller's own limit is what counts.</summary>
+    private const int MaxReceiveBytes = 16 * 1024 * 1024;
+
+    /// <summary>Adds pods and the gRPC server. <see cref="PodService.AdoptAsync(CancellationToken)"/> is to be called before the first request.</summary>
+    public static IServiceCollection AddCri(this IServiceCollection services, PodOptions options)
+    {
+        services.AddSingleton(options);
+        services.AddSingleton<PodTable>();
+        services.AddSingleton<PodStore>();
+        services.AddSingleton<PodShare>();
+        services.AddSingleton<ContainerFollower>();
+        services.AddSingleton<ContainerService>();
+        services.AddSingleton<PodService>();
+        services.AddSingleton<CriInterceptor>();
+        services.AddSingleton<RuntimeService>();
+        services.AddSingleton<ImageService>();
+        services.AddGrpc(SetUp);
+        return services;
+    }
+
+    /// <summary>Maps both services.</summary>
+    public static void MapCri(this IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapGrpcService<RuntimeService>();
+        endpoints.MapGrpcService<ImageService>();
+    }
+
+    private static void SetUp(GrpcServiceOptions options)
+    {
+        options.Interceptors.Add<CriInterceptor>();
+        options.MaxReceiveMessageSize = MaxReceiveBytes;
+        options.MaxSendMessageSize = null;
+    }
+}

@@ -1,0 +1,23 @@
+using Vks.Spherelet.Pods;
+
+namespace Vks.Spherelet.Cri;
+
+/// <summary>What a path in a request must be.</summary>
+internal static class PathRules
+{
+    /// <summary>An absolute path without <c>..</c>.</summary>
+    /// <exception cref="PodException"><see cref="PodFault.InvalidConfig"/>.</exception>
+    public static string Absolute(string path, string field) =>
+        path.StartsWith('/') && IsClean(path) ? path : throw Invalid(path, field, "must be an absolute path without '..'");
+
+    /// <summary>A relative path that does not lead out of where it begins.</summary>
+    /// <exception cref="PodException"><see cref="PodFault.InvalidConfig"/>.</exception>
+    public static string Relative(string path, string field) =>
+        path.Length > 0 && !path.StartsWith('/') && IsClean(path) ? path : throw Invalid(path, field, "must be a relative path without '..'");
+
+    private static bool IsClean(string path) =>
+        !path.Contains('\0', StringComparison.Ordinal) && !path.Split('/').Contains("..");
+
+    private static PodException Invalid(string path, string field, string rule) =>
+        new(PodFault.InvalidConfig, path, $"{field} is '{path}'; it {rule}.");
+}

@@ -1,0 +1,41 @@
+using Grpc.Core;
+using Vks.Runtime.Machines;
+using Vks.Spherelet.Network;
+
+namespace Vks.Spherelet.Cri;
+
+internal sealed partial class RuntimeService
+{
+    /// <inheritdoc/>
+    public override async Task<V1.StatusResponse> Status(V1.StatusRequest request, ServerCallContext context)
+    {
+        NetworkCondition condition = await network.GetConditionAsync(context.CancellationToken);
+        var response = new V1.StatusResponse
+        {
+            Status = new V1.RuntimeStatus
+            {
+                Conditions =
+                {
+                    new V1.RuntimeCondition { Type = "RuntimeReady", Status = true },
+                    new V1.RuntimeCondition { Type = "NetworkReady", Status = condition.IsReady, Reason = condition.Reason, Message = condition.Message },
+                },
+            },
+            RuntimeHandlers = { new V1.RuntimeHandler { Name = "", Features = new V1.RuntimeHandlerFeatures() } },
+            Features = new V1.RuntimeFeatures { SupplementalGroupsPolicy = true },
+        };
+        if (request.Verbose)
+        {
+            AcceleratorReport accelerator = await engine.GetAcceleratorAsync(context.CancellationToken);
+            response.Info["info"] = InfoText.Write(json =>
+            {
+                json.WriteString("accelerator", accelerator.IsKvm ? "kvm" : "tcg");
+                json.WriteString("acceleratorReason", accelerator.Reason);
+                json.WriteNumber("machines", engine.Machines.Count);
+                json.WriteNumber("pods", table.Pods.Count);
+                json.WriteNumber("containers", table.Containers.Count);
+            });
+        }
+
+        return response;
+    }
+}
