@@ -59,7 +59,7 @@ publish_agent() {
         { tail -n 30 "$WORK/log" >&2; fail "dotnet publish of images/agent failed; its message is above"; }
     strip -s -o "$OUT/vks-agent" "$WORK/publish/vks-agent"
     case $(readelf -l "$OUT/vks-agent") in *INTERP*) fail "the agent came out dynamically linked; nothing in the initramfs could load it" ;; esac
-    printf '{"name":"agent","file":"init","version":"%s","sha256":"%s","size":%d}\n' \
+    printf '{"name":"init","part":"agent","in":"initramfs.cpio","version":"%s","sha256":"%s","size":%d}\n' \
         "$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' "$tree/Directory.Build.props")" \
         "$(file_sha256 "$OUT/vks-agent")" "$(stat -c %s "$OUT/vks-agent")" >"$OUT/artifact.json"
 }
@@ -108,7 +108,7 @@ write_manifest() {
     {
         printf '{\n  "artifacts": [\n'
         printf '    %s,\n' "$(cat "$kernel_dir/artifact.json")" "$(cat "$agent_dir/artifact.json")" "$(cat "$crun_dir/artifact.json")"
-        printf '    {"name":"initramfs","file":"initramfs.cpio","version":"%s","sha256":"%s","size":%d}\n' \
+        printf '    {"name":"initramfs.cpio","part":"initramfs","version":"%s","sha256":"%s","size":%d}\n' \
             "$(sed -n 's/.*"version":"\([^"]*\)".*/\1/p' "$agent_dir/artifact.json")" \
             "$(file_sha256 "$guest/initramfs.cpio")" "$(stat -c %s "$guest/initramfs.cpio")"
         printf '  ]\n}\n'

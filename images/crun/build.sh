@@ -72,7 +72,7 @@ build() {
     # No grep -q on a pipe: it would break the pipe that pipefail watches.
     case $(readelf -l "$OUT/crun") in *INTERP*) fail "crun came out dynamically linked" ;; esac
     "$OUT/crun" --version >"$WORK/version" || fail "the new crun does not run on this host"
-    printf '{"name":"crun","file":"crun","version":"%s","sha256":"%s","size":%d}\n' \
+    printf '{"name":"crun","part":"crun","in":"initramfs.cpio","version":"%s","sha256":"%s","size":%d}\n' \
         "$version" "$(file_sha256 "$OUT/crun")" "$(stat -c %s "$OUT/crun")" >"$OUT/artifact.json"
     say "$version, $(($(stat -c %s "$OUT/crun") / 1024)) KiB, built in $((SECONDS - began)) s"
 }
