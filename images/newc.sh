@@ -20,7 +20,7 @@ newc_pad() {
 }
 
 # newc_dir NAME MODE
-newc_dir() { newc_header "$1" "4$(printf '%05d' "$2")" 0 2 0 0; }
+newc_dir() { newc_header "$1" "4$(printf '%04d' "$2")" 0 2 0 0; }
 
 # newc_file NAME MODE SOURCE
 newc_file() {
@@ -38,6 +38,6 @@ newc_link() {
 }
 
 # newc_chardev NAME MODE MAJOR MINOR
-newc_chardev() { newc_header "$1" "2$(printf '%05d' "$2")" 0 1 "$3" "$4"; }
+newc_chardev() { newc_header "$1" "2$(printf '%04d' "$2")" 0 1 "$3" "$4"; }
 
 newc_end() { newc_header 'TRAILER!!!' 0 0 1 0 0; }
