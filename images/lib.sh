@@ -51,7 +51,8 @@ build_once() {
         trap 'exit 130' INT
         trap 'exit 143' TERM HUP
         mkdir "$scratch/out" "$scratch/work"
-        OUT=$scratch/out WORK=$scratch/work "$builder"
+        # A server that a tool leaves behind (MSBuild does) must not keep the lock.
+        OUT=$scratch/out WORK=$scratch/work "$builder" 9>&-
         chmod 755 "$scratch/out"
         mv "$scratch/out" "$out"
     ) 9>"$parent/.lock"
