@@ -1,5 +1,4 @@
 using System.Globalization;
-using Google.Protobuf;
 using Vks.Spherelet.Client;
 using Vks.Spherelet.Cri.V1;
 
