@@ -8,6 +8,9 @@ namespace Vks.Runtime.Host;
 /// <summary>Stream sockets at a path, of any path length (the kernel's limit of 107 bytes is got around through the folder's descriptor).</summary>
 internal static class UnixSocket
 {
+    /// <summary>Size of sun_path (unix(7)), with the terminating zero.</summary>
+    private const int PathBytes = 108;
+
     private static readonly mode_t OwnerOnly = 0x180; // 0600
 
     /// <summary>Makes a listening socket with mode 0600, to be handed to a child. A socket file already there is replaced.</summary>
@@ -70,19 +73,22 @@ internal static class UnixSocket
     private static SafeFileHandle OpenFolder(string path) =>
         Native.Open(Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/", LibC.O_PATH | LibC.O_DIRECTORY);
 
-    private static string PathIn(SafeFileHandle folder, string path) => $"/proc/self/fd/{folder.DangerousGetHandle()}/{Path.GetFileName(path)}";
+    // The path itself where it fits: it is what /proc/net/unix and ss(8) show.
+    private static string PathIn(SafeFileHandle folder, string path) => System.Text.Encoding.UTF8.GetByteCount(path) < PathBytes
+        ? path
+        : $"/proc/self/fd/{folder.DangerousGetHandle()}/{Path.GetFileName(path)}";
 
     private static unsafe sockaddr_un AddressIn(SafeFileHandle folder, string path)
     {
         sockaddr_un address = default;
         address.sun_family = LibC.AF_UNIX;
         byte[] name = Native.ZeroTerminated(PathIn(folder, path));
-        if (name.Length > 108)
+        if (name.Length > PathBytes)
         {
             throw new HostException("bind", path, LibC.ENAMETOOLONG);
         }
 
-        name.CopyTo(new Span<byte>(address.sun_path, 108));
+        name.CopyTo(new Span<byte>(address.sun_path, PathBytes));
         return address;
     }
 }

@@ -72,7 +72,10 @@ internal static class QemuCommandLine
 
             if (settings.TscKHz is { } tscKHz)
             {
+                // Unverified: on a busy host the timer ticks come late, the kernel blames the counter, and falls back to
+                // counting those very ticks, so that the guest's clock lags behind.
                 words.Add(Invariant($"tsc_early_khz={tscKHz}"));
+                words.Add("tsc=reliable");
             }
         }
 

@@ -138,6 +138,6 @@ internal sealed partial class QmpClient
         }
     }
 
-    [GeneratedRegex("^[A-Za-z0-9_-]{1,20}$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[A-Za-z0-9_-]{1,20}\z", RegexOptions.CultureInvariant)]
     private static partial Regex SerialPattern();
 }
