@@ -32,7 +32,9 @@ internal static class CommandLine
         }
 
         root.Subcommands.Add(Serve());
+        root.Subcommands.Add(Run());
         root.Subcommands.Add(Doctor());
+        root.Subcommands.Add(Drain());
         root.Subcommands.Add(Ping());
         root.Subcommands.Add(Demo());
         root.Subcommands.Add(Bench());
@@ -51,12 +53,54 @@ internal static class CommandLine
         return command;
     }
 
+    private static Command Run()
+    {
+        Argument<string> image = new("image") { Description = "Image to run" };
+        Argument<string[]> arguments = new("command") { Description = "Program and arguments instead of the image's own, after --", Arity = ArgumentArity.ZeroOrMore };
+        Option<int> vcpus = new("--vcpus") { Description = "Virtual CPUs", DefaultValueFactory = static _ => 1 };
+        Option<int> memory = new("--memory") { Description = "Guest memory in MiB", DefaultValueFactory = static _ => 512 };
+        Option<string[]> environment = new("--env", "-e") { Description = "NAME=value for the program", AllowMultipleArgumentsPerToken = false };
+        Option<bool> noPull = new("--no-pull") { Description = "Use the image that is in the store already" };
+        Option<bool> noConsole = new("--no-console") { Description = "Leave the guest's console lines out" };
+        Command command = new("run", "Runs one pod without Kubernetes, its console on screen; Ctrl-C stops it, and nothing is left")
+        {
+            image, arguments, vcpus, memory, environment, noPull, noConsole,
+        };
+        command.SetAction((parsed, token) => InterruptibleAsync(
+            inner => Daemon.RunPodAsync(
+            Load(parsed),
+            new RunRequest
+            {
+                Image = parsed.GetRequiredValue(image),
+                Command = parsed.GetValue(arguments) ?? [],
+                VcpuCount = parsed.GetValue(vcpus),
+                MemoryMiB = parsed.GetValue(memory),
+                Environment = parsed.GetValue(environment) ?? [],
+                Pull = !parsed.GetValue(noPull),
+                ShowConsole = !parsed.GetValue(noConsole),
+            },
+            inner),
+            token));
+        return command;
+    }
+
     private static Command Doctor()
     {
         Option<bool> json = new("--json") { Description = "JSON instead of a table" };
         Command command = new("doctor", "Checks this host and says how to mend what is missing; exit code 1 when a check fails") { json };
         command.SetAction(async (parsed, token) =>
             DoctorCommand.Show(await Daemon.ExamineAsync(Load(parsed), token), parsed.GetValue(json), Console.Out));
+        return command;
+    }
+
+    private static Command Drain()
+    {
+        Command command = new("drain", "Removes every pod and machine of a root directory whose daemon does not run; images stay");
+        command.SetAction(async (parsed, token) =>
+        {
+            await Daemon.DrainAsync(Load(parsed), token);
+            return 0;
+        });
         return command;
     }
 

@@ -1,7 +1,11 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging.Console;
 using Vks.Runtime.Machines;
+using Vks.Spherelet.Cri;
+using Vks.Spherelet.Images;
 using Vks.Spherelet.Network;
 using Vks.Spherelet.Node;
+using Vks.Spherelet.Pods;
 
 namespace Vks.Spherelet;
 
@@ -19,10 +23,9 @@ internal static partial class Daemon
         await DaemonSocket.ClearAsync(options.SocketPath, cancellationToken);
 
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = "/" });
-        AddLogging(builder.Logging, options.LogLevel);
+        AddLogging(builder.Logging, options.LogLevel, LogLevel.None);
         AddNode(builder.Services, options);
         builder.Services.AddRouting();
-        builder.Services.AddGrpc();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = s_shutdownTimeout);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
@@ -37,6 +40,7 @@ internal static partial class Daemon
             UnknownVariable(logger, name);
         }
 
+        app.MapCri();
         await AdoptAsync(app.Services, cancellationToken);
         await app.StartAsync(cancellationToken);
         File.SetUnixFileMode(options.SocketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
@@ -46,14 +50,56 @@ internal static partial class Daemon
         Ended(logger);
     }
 
+    /// <summary>Runs one pod without Kubernetes, in a root directory of its own, so that a daemon may run beside it.</summary>
+    /// <returns>The program's exit code.</returns>
+    /// <exception cref="NodeException">Another run is under way.</exception>
+    public static async Task<int> RunPodAsync(SphereletOptions settings, RunRequest request, CancellationToken cancellationToken)
+    {
+        SphereletOptions options = ForRuns(settings) with { DefaultVcpus = request.VcpuCount, DefaultMemoryMiB = request.MemoryMiB };
+        using DaemonLock rootLock = DaemonLock.Take(options.RootDirectory);
+        await using ServiceProvider parts = BuildParts(options, LogLevel.Warning);
+        await AdoptAsync(parts, cancellationToken);
+        await RemovePodsAsync(parts, cancellationToken);
+        return await parts.GetRequiredService<PodRunner>().RunAsync(
+            request, Path.Combine(options.RootDirectory, "logs"), Console.Out, Console.Error, cancellationToken);
+    }
+
+    /// <summary>Removes every pod and machine of a root directory, and our own bridge. Images stay.</summary>
+    /// <exception cref="NodeException">Its daemon runs.</exception>
+    public static async Task DrainAsync(SphereletOptions settings, CancellationToken cancellationToken)
+    {
+        foreach (SphereletOptions options in new[] { settings, ForRuns(settings) }.Where(static options => Directory.Exists(options.RootDirectory)))
+        {
+            using DaemonLock rootLock = DaemonLock.Take(options.RootDirectory);
+            await using ServiceProvider parts = BuildParts(options, LogLevel.Warning);
+            await AdoptAsync(parts, cancellationToken);
+            await RemovePodsAsync(parts, cancellationToken);
+        }
+
+        await OwnBridge.RemoveUnusedAsync(settings.BridgeName, cancellationToken);
+    }
+
     /// <summary>Checks the host; needs no daemon and changes nothing.</summary>
     public static async Task<IReadOnlyList<CheckResult>> ExamineAsync(SphereletOptions options, CancellationToken cancellationToken)
     {
-        ServiceCollection services = new();
-        AddNode(services, options);
-        services.AddLogging(logging => AddLogging(logging, LogLevel.Error));
-        await using ServiceProvider parts = services.BuildServiceProvider();
+        await using ServiceProvider parts = BuildParts(options, LogLevel.Error);
         return NodeChecks.Evaluate(await parts.GetRequiredService<NodeFactsReader>().ReadAsync(cancellationToken));
+    }
+
+    /// <summary>Settings of <c>spherelet run</c>: folders, sockets and user ids apart from the daemon's.</summary>
+    private static SphereletOptions ForRuns(SphereletOptions options) => options with
+    {
+        RootDirectory = Path.Combine(options.RootDirectory, "run"),
+        RuntimeDirectory = Path.Combine(options.RuntimeDirectory, "run"),
+        FirstUserId = options.FirstUserId + 65_536,
+    };
+
+    private static ServiceProvider BuildParts(SphereletOptions options, LogLevel level)
+    {
+        ServiceCollection services = new();
+        services.AddLogging(logging => AddLogging(logging, level > options.LogLevel ? level : options.LogLevel, LogLevel.Trace));
+        AddNode(services, options);
+        return services.BuildServiceProvider();
     }
 
     private static void AddNode(IServiceCollection services, SphereletOptions options)
@@ -73,17 +119,82 @@ internal static partial class Daemon
         services.AddSingleton<CniConfigurationSource>();
         services.AddSingleton<IPodNetwork, CniPodNetwork>();
 
+        services.AddSingleton(new CrxEngineOptions
+        {
+            RootDirectory = options.RootDirectory,
+            RuntimeDirectory = options.RuntimeDirectory,
+            GuestDirectory = options.GuestDirectory,
+            QemuPath = options.Qemu,
+            Accelerator = options.Accelerator,
+            BootTimeout = TimeSpan.FromSeconds(options.BootTimeoutSeconds),
+            FirstUserId = (uint)options.FirstUserId,
+        });
         services.AddSingleton<CrxEngine>();
+
+        services.AddSingleton<IImageStore>(parts => ImageStore.Open(
+            new ImageStoreOptions
+            {
+                Directory = Path.Combine(options.RootDirectory, "images"),
+                RuntimeDirectory = options.RuntimeDirectory,
+                RegistriesConf = options.RegistriesConf,
+                ParallelPulls = options.MaxParallelPulls,
+            },
+            parts.GetRequiredService<TimeProvider>(),
+            parts.GetRequiredService<ILoggerFactory>()));
+        services.AddSingleton<IImageSource>(static parts => parts.GetRequiredService<IImageStore>());
+
+        services.AddCri(new PodOptions
+        {
+            RootDirectory = options.RootDirectory,
+            DefaultVcpuCount = options.DefaultVcpus,
+            DefaultMemoryMiB = options.DefaultMemoryMiB,
+            ScratchMiB = options.ScratchMiB,
+        });
+
         services.AddSingleton<NodeFactsReader>();
+        services.AddSingleton<PodRunner>();
     }
 
-    /// <summary>Takes back what an earlier daemon left, before the first request.</summary>
-    private static Task AdoptAsync(IServiceProvider services, CancellationToken cancellationToken) =>
-        services.GetRequiredService<CrxEngine>().AdoptAsync(cancellationToken);
+    /// <summary>Takes back what an earlier daemon left, before the first request: machines, then their pods, then networks that no pod has.</summary>
+    private static async Task AdoptAsync(IServiceProvider parts, CancellationToken cancellationToken)
+    {
+        await parts.GetRequiredService<CrxEngine>().AdoptAsync(cancellationToken);
+        await parts.GetRequiredService<PodService>().AdoptAsync(cancellationToken);
+        PodTable table = parts.GetRequiredService<PodTable>();
+        IPodNetwork network = parts.GetRequiredService<IPodNetwork>();
+        foreach (string podId in network.List().Where(podId => !table.Pods.ContainsKey(podId)))
+        {
+            try
+            {
+                await network.TearDownAsync(podId, cancellationToken);
+            }
+            catch (NetworkException problem)
+            {
+                // One network that cannot be removed must not keep the others' pods from being served.
+                StrayNetwork(parts.GetRequiredService<ILoggerFactory>().CreateLogger("Vks.Spherelet.Daemon"), podId, problem);
+            }
+        }
+    }
 
-    private static void AddLogging(ILoggingBuilder logging, LogLevel level)
+    private static async Task RemovePodsAsync(IServiceProvider parts, CancellationToken cancellationToken)
+    {
+        PodService pods = parts.GetRequiredService<PodService>();
+        foreach (string podId in parts.GetRequiredService<PodTable>().Pods.Keys)
+        {
+            await pods.RemoveAsync(podId, cancellationToken);
+        }
+
+        CrxEngine engine = parts.GetRequiredService<CrxEngine>();
+        foreach (Machine machine in engine.Machines)
+        {
+            await engine.RemoveAsync(machine.Id, cancellationToken);
+        }
+    }
+
+    private static void AddLogging(ILoggingBuilder logging, LogLevel level, LogLevel standardErrorFrom)
     {
         logging.SetMinimumLevel(level);
+        logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = standardErrorFrom);
         if (level > LogLevel.Debug)
         {
             logging.AddFilter("Microsoft", LogLevel.Warning);
@@ -114,4 +225,7 @@ internal static partial class Daemon
 
     [LoggerMessage(3603, LogLevel.Warning, "Environment variable {Name} names no setting and is not read; see 'spherelet --help'")]
     private static partial void UnknownVariable(ILogger logger, string name);
+
+    [LoggerMessage(3604, LogLevel.Warning, "Pod {PodId} is gone, but its network could not be removed; the next start tries again")]
+    private static partial void StrayNetwork(ILogger logger, string podId, Exception problem);
 }

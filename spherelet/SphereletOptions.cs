@@ -102,7 +102,9 @@ internal sealed class PodSubnetsAttribute : ValidationAttribute
         List<System.Net.IPNetwork> read = [];
         foreach (string subnet in subnets)
         {
-            if (!System.Net.IPNetwork.TryParse(subnet, out System.Net.IPNetwork network))
+            // The parser takes host bits and drops them; here they are most likely a mistake.
+            if (!System.Net.IPNetwork.TryParse(subnet, out System.Net.IPNetwork network)
+                || !network.BaseAddress.Equals(System.Net.IPAddress.Parse(subnet.Split('/')[0])))
             {
                 return new ValidationResult($"pod-subnets: '{subnet}' is not a subnet such as 10.88.0.0/16 (host bits must be zero).");
             }

@@ -11,7 +11,7 @@ internal static class DefaultCniConfiguration
     /// Addresses in use. One place for all daemons of a host, by bridge, so that two of them on one bridge never give the same
     /// address twice; under /run, because no pod network outlives a reboot.
     /// </summary>
-    private const string AddressDirectory = "/run/cni/vks";
+    internal const string AddressDirectory = "/run/cni/vks";
 
     /// <summary>The configuration list as JSON.</summary>
     /// <param name="options">Bridge and subnets.</param>

@@ -24,11 +24,6 @@ internal static class PodNamespace
     /// <summary>The namespace's path.</summary>
     public static string PathOf(string podId) => $"{Directory}/{NameOf(podId)}";
 
-    /// <summary>The names, without prefix, of all namespaces that look like ours.</summary>
-    public static IEnumerable<string> ListPrefixes() => System.IO.Directory.Exists(Directory)
-        ? System.IO.Directory.EnumerateFiles(Directory, Prefix + "*").Select(static path => Path.GetFileName(path)[Prefix.Length..])
-        : [];
-
     /// <summary>Makes the namespace.</summary>
     public static Task CreateAsync(string podId, CancellationToken cancellationToken) =>
         HostTool.BatchAsync(podId, "ip", [], [$"netns add {NameOf(podId)}"], cancellationToken);
