@@ -1,12 +1,101 @@
-using Tmds.Linux;
+using System.Reflection;
+using Vks.Agent.Boot;
+using Vks.Agent.Channel;
+using Vks.Agent.Containers;
+using Vks.Agent.Disks;
+using Vks.Agent.Host;
+using Vks.Agent.Network;
+using Vks.Agent.Personality;
+using Vks.Runtime.Guest.Protocol;
+using Console = Vks.Agent.Boot.Console;
+
+[assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
+
 namespace Vks.Agent;
+
+/// <summary>PID 1 of a pod's guest: all wiring, top to bottom.</summary>
 internal static class Program
 {
-    private static async Task<int> Main()
+    private static async Task<int> Main(string[] arguments)
     {
-        int pid = LibC.getpid();
-        await Task.Delay(1);
-        Console.WriteLine("pid " + pid + " " + LibC.EAGAIN);
-        return 0;
+        if (arguments is [PodPidNamespace.HolderVerb])
+        {
+            return PodPidNamespace.Hold();
+        }
+
+        long started = Clock.BootNanoseconds();
+        if (Environment.ProcessId != 1)
+        {
+            Console.Log("this program is the first process of a pod's guest and does nothing elsewhere");
+            return 64;
+        }
+
+        AppDomain.CurrentDomain.UnhandledException += (_, fault) => Console.Log($"unhandled: {fault.ExceptionObject}");
+        TaskScheduler.UnobservedTaskException += (_, fault) =>
+        {
+            Console.Log($"unobserved: {fault.Exception}");
+            fault.SetObserved();
+        };
+        try
+        {
+            await RunAsync(started, TimeProvider.System);
+        }
+        catch (Exception exception)
+        {
+            // PID 1 must not end: the kernel would panic and take the reason with it.
+            Console.Log($"the agent cannot go on: {exception}");
+        }
+
+        await Task.Delay(Timeout.Infinite);
+        return 1;
+    }
+
+    private static async Task RunAsync(long started, TimeProvider time)
+    {
+        RootFileSystem.Prepare();
+        Console.Open();
+        KernelCommandLine settings = KernelCommandLine.Parse(await File.ReadAllTextAsync("/proc/cmdline"));
+
+        var reaper = new Reaper();
+        var events = new KernelEvents();
+        var devices = new BlockDevices(events, time);
+        var images = new ImageMounts(devices);
+        var scratch = new Scratch(devices);
+        var share = new Share();
+        var personality = new PodPersonality(scratch, share);
+        var crun = new Crun(reaper);
+        var containers = new ContainerTable(new BundleSources(images, share, personality), crun, reaper, new PodPidNamespace(reaper));
+        var execs = new ExecTable(containers, crun, reaper, time);
+        var calls = new GuestCalls(personality, new PortDialer(personality), new PowerSwitch(containers, scratch, time));
+
+        var methods = new MethodTable();
+        calls.Register(methods);
+        new ContainerMethods(containers, execs).Register(methods);
+
+        IChannelTransport transport = settings.UseVsock ? new VsockTransport() : new SerialPortTransport(events);
+        var channel = new AgentChannel(transport, methods, Facts(started), Console.Log);
+        containers.Publish = channel.Publish;
+        Task announcements = events.RunAsync(CancellationToken.None);
+        Task powerOff = calls.PowerOffWhenAskedAsync(channel, time);
+        if (settings.Verbose)
+        {
+            Console.Log($"ready {(Clock.BootNanoseconds() - started) / 1000} us after its start");
+        }
+
+        await await Task.WhenAny(channel.RunAsync(CancellationToken.None), announcements, powerOff);
+    }
+
+    private static Func<HelloReply> Facts(long started)
+    {
+        long ready = Clock.BootNanoseconds();
+        string version = typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+        // boot_id is read for every session: a clone resumes with the template's, and the kernel makes no new one.
+        return () => new HelloReply(
+            "", 0, 0, 0,
+            File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim(),
+            version,
+            File.ReadAllText("/proc/sys/kernel/osrelease").Trim(),
+            started,
+            ready);
     }
 }

@@ -1,0 +1,52 @@
+using Vks.Agent.Channel;
+using Vks.Agent.Containers;
+using Vks.Agent.Network;
+using Vks.Agent.Personality;
+using Vks.Runtime.Guest.Protocol;
+
+namespace Vks.Agent.Boot;
+
+/// <summary>The methods about the guest as a whole.</summary>
+internal sealed class GuestCalls(PodPersonality personality, PortDialer dialer, PowerSwitch power)
+{
+    private static readonly Empty _empty = new();
+    private readonly TaskCompletionSource _powerOff = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Registers them.</summary>
+    internal void Register(MethodTable methods)
+    {
+        GuestJson json = GuestJson.Default;
+        methods.Register(GuestMethods.Ping, json.Empty, json.Empty, static (_, empty, _) => Task.FromResult(empty));
+        methods.Register(GuestMethods.Configure, json.GuestPersonality, json.Empty, async (_, request, token) =>
+        {
+            await personality.ApplyAsync(request, token);
+            return _empty;
+        });
+        methods.Register(GuestMethods.Stats, json.Empty, json.GuestStats, static (_, _, _) => Task.FromResult(Usage.OfGuest()));
+        methods.Register(GuestMethods.Dial, json.DialRequest, json.Empty, dialer.DialAsync);
+        methods.Register(GuestMethods.PowerOff, json.Empty, json.Empty, (_, _, _) =>
+        {
+            _powerOff.TrySetResult();
+            return Task.FromResult(_empty);
+        });
+    }
+
+    /// <summary>Waits for a power-off call, lets its answer leave, and ends the guest.</summary>
+    internal async Task PowerOffWhenAskedAsync(AgentChannel channel, TimeProvider time)
+    {
+        await _powerOff.Task;
+        try
+        {
+            // The answer is queued after the handler returned; a host that has gone away does not hold us up.
+            await Task.Delay(TimeSpan.FromMilliseconds(1), time);
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(1), time);
+            await channel.FlushAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Log("power-off: the host did not take the answer within 1 s");
+        }
+
+        await power.OffAsync();
+    }
+}

@@ -1,0 +1,157 @@
+using System.Text.Json;
+using Vks.Agent.Channel;
+using Vks.Agent.Disks;
+using Vks.Agent.Host;
+using Vks.Agent.Personality;
+using Vks.Runtime.Guest.Protocol;
+
+namespace Vks.Agent.Containers;
+
+/// <summary>What a bundle is built from.</summary>
+internal sealed record BundleSources(ImageMounts Images, Share Share, PodPersonality Personality);
+
+/// <summary>One container's directory, overlay and disks. All made by <see cref="CreateAsync"/>, all undone by <see cref="RemoveAsync"/>.</summary>
+internal sealed class Bundle
+{
+    private const string Root = "/run/vks/containers";
+    private const int AccountFileLimitBytes = 1024 * 1024;
+    private readonly BundleSources _sources;
+    private readonly ContainerSpec _spec;
+    private readonly List<string> _disks = [];
+    private readonly List<string> _mountSources = [];
+    private bool _mounted;
+
+    private Bundle(ContainerSpec spec, BundleSources sources)
+    {
+        _spec = spec;
+        _sources = sources;
+        Folder = Path.Combine(Root, spec.ContainerId);
+        LayerFolder = Path.Combine(Scratch.Root, spec.ContainerId);
+    }
+
+    /// <summary>Where config.json lies.</summary>
+    internal string Folder { get; }
+
+    /// <summary>The writable layer.</summary>
+    internal string UpperFolder => Path.Combine(LayerFolder, "upper");
+
+    /// <summary>The first process's user.</summary>
+    internal ResolvedUser User { get; private set; } = new(0, 0, [], "/");
+
+    private string LayerFolder { get; }
+
+    private string RootFileSystem => Path.Combine(Folder, "rootfs");
+
+    /// <summary>Mounts the disks and the overlay and resolves the user; undoes what it did if anything fails.</summary>
+    internal static async Task<Bundle> CreateAsync(ContainerSpec spec, BundleSources sources, CancellationToken cancellationToken)
+    {
+        var bundle = new Bundle(spec, sources);
+        try
+        {
+            await bundle.BuildAsync(cancellationToken);
+            return bundle;
+        }
+        catch
+        {
+            await bundle.RemoveAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Writes config.json.</summary>
+    internal void WriteConfig(ContainerSpec spec, string? pidNamespacePath, string cgroupsPath)
+    {
+        OciConfig config;
+        try
+        {
+            config = OciConfigWriter.Write(spec, new BundleFacts(User, _sources.Personality.Files, _mountSources, pidNamespacePath, cgroupsPath));
+        }
+        catch (JsonException exception)
+        {
+            throw new AgentException(GuestFault.InvalidRequest, $"The seccomp profile is not JSON: {exception.Message}", exception);
+        }
+
+        File.WriteAllBytes(Path.Combine(Folder, "config.json"), JsonSerializer.SerializeToUtf8Bytes(config, OciJson.Default.OciConfig));
+    }
+
+    /// <summary>Unmounts, releases the disks, removes the files. May be called on a half-built bundle, and twice.</summary>
+    internal async Task RemoveAsync()
+    {
+        if (_mounted)
+        {
+            Mounts.Unmount(RootFileSystem);
+            _mounted = false;
+        }
+
+        foreach (string disk in _disks)
+        {
+            await _sources.Images.ReleaseAsync(disk);
+        }
+
+        _disks.Clear();
+        Remove(Folder);
+        Remove(LayerFolder);
+    }
+
+    /// <summary>Resolves another user of the same container.</summary>
+    internal ResolvedUser Resolve(ProcessSpec process) => UserResolver.Resolve(
+        process.User,
+        process.SupplementalGroups,
+        process.StrictSupplementalGroups,
+        Descriptors.ReadInRoot(RootFileSystem, "etc/passwd", AccountFileLimitBytes),
+        Descriptors.ReadInRoot(RootFileSystem, "etc/group", AccountFileLimitBytes));
+
+    private static void Remove(string folder)
+    {
+        if (Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private async Task BuildAsync(CancellationToken cancellationToken)
+    {
+        string image = await AcquireAsync(_spec.ImageDisk, cancellationToken);
+        string work = Path.Combine(LayerFolder, "work");
+        Directory.CreateDirectory(UpperFolder);
+        Directory.CreateDirectory(work);
+        File.SetUnixFileMode(UpperFolder, File.GetUnixFileMode(image));
+        // The layer dies with the container: volatile spares its syncs (overlayfs, Linux 5.10).
+        Mounts.Mount("overlay", RootFileSystem, "overlay", 0, $"lowerdir={image},upperdir={UpperFolder},workdir={work},volatile");
+        _mounted = true;
+        User = Resolve(_spec.Process);
+        foreach (MountSpec mount in _spec.Mounts)
+        {
+            _mountSources.Add(await SourceOfAsync(mount, cancellationToken));
+        }
+    }
+
+    private async Task<string> SourceOfAsync(MountSpec mount, CancellationToken cancellationToken)
+    {
+        switch (mount.Kind)
+        {
+            case MountSource.Share:
+                return _sources.Share.Resolve(mount.Source);
+            case MountSource.Disk:
+                string disk = await AcquireAsync(mount.Source, cancellationToken);
+                return mount.SubPath.Split('/').Contains("..")
+                    ? throw new AgentException(GuestFault.InvalidRequest, $"'{mount.SubPath}' leaves the disk.")
+                    : Path.Combine(disk, mount.SubPath.TrimStart('/'));
+            case MountSource.Tmpfs:
+                return "tmpfs";
+            case MountSource.GuestPath:
+                return Path.IsPathRooted(mount.Source)
+                    ? mount.Source
+                    : throw new AgentException(GuestFault.InvalidRequest, $"'{mount.Source}' is no absolute path of the guest.");
+            default:
+                throw new AgentException(GuestFault.InvalidRequest, $"{mount.Kind} is no mount source.");
+        }
+    }
+
+    private async Task<string> AcquireAsync(string serial, CancellationToken cancellationToken)
+    {
+        string path = await _sources.Images.AcquireAsync(serial, cancellationToken);
+        _disks.Add(serial);
+        return path;
+    }
+}

@@ -1,0 +1,296 @@
+using System.Text.Json;
+using Vks.Agent.Boot;
+using Vks.Agent.Channel;
+using Vks.Agent.Host;
+using Vks.Runtime.Guest.Protocol;
+
+namespace Vks.Agent.Containers;
+
+/// <summary>One container from its bundle to its removal.</summary>
+/// <remarks>Created → Running → Exited, see <see cref="GuestContainerState"/>; starting, updating and deleting exclude each other.</remarks>
+internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Reaper reaper, Action<GuestEvent> publish) : IDisposable
+{
+    private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly Lock _lock = new();
+    private readonly CancellationTokenSource _deleted = new();
+    private readonly TaskCompletionSource _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ContainerReport _report = new(spec.ContainerId, GuestContainerState.Created, 0, 0, 0, 0, false);
+    private ContainerSpec _spec = spec;
+    private ContainerStdio? _stdio;
+    private bool _startTried;
+    private int _inputTaken;
+
+    /// <summary>64 hex digits.</summary>
+    internal string Id => _spec.ContainerId;
+
+    /// <summary>What it was made from, limits as last updated.</summary>
+    internal ContainerSpec Spec => Volatile.Read(ref _spec);
+
+    /// <summary>Its directory, overlay and disks.</summary>
+    internal Bundle Bundle => bundle;
+
+    /// <summary>Its cgroup.</summary>
+    internal ContainerCgroup Cgroup { get; } = new(spec.ContainerId);
+
+    /// <summary>Standard output, or the terminal's.</summary>
+    internal OutputStream Output { get; } = new(GuestStream.Output);
+
+    /// <summary>Standard error.</summary>
+    internal OutputStream Error { get; } = new(GuestStream.Error);
+
+    /// <summary>Completes when the first process has ended or the container is deleted.</summary>
+    internal Task Exited => _exited.Task;
+
+    /// <summary>Fires when the container is deleted.</summary>
+    internal CancellationToken Deleted => _deleted.Token;
+
+    /// <summary>The container now; the out-of-memory fact is read from the live cgroup while it runs.</summary>
+    internal ContainerReport Report
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _report;
+            }
+        }
+    }
+
+    /// <summary>Has crun start the program.</summary>
+    internal async Task<ContainerStarted> StartAsync(string? pidNamespacePath)
+    {
+        await _gate.WaitAsync(_deleted.Token);
+        try
+        {
+            Require(GuestContainerState.Created, "started");
+            bundle.WriteConfig(Spec, pidNamespacePath, Cgroup.PathBelowRoot);
+            var stdio = new ContainerStdio(Spec.Process.Terminal, Spec.Stdin || Spec.Process.Terminal, Path.Combine("/run/vks", Id[..12] + ".tty"));
+            try
+            {
+                return await StartAsync(stdio);
+            }
+            catch
+            {
+                stdio.Dispose();
+                throw;
+            }
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>Sends a signal to the first process, or to all; a container that does not run is fine.</summary>
+    internal void Signal(int signal, bool all)
+    {
+        ContainerReport report = Report;
+        if (report.State != GuestContainerState.Running)
+        {
+            return;
+        }
+
+        if (!all)
+        {
+            _ = reaper.Signal(report.Pid, signal);
+        }
+        else if (signal == Constants.SigKill)
+        {
+            Cgroup.Kill();
+        }
+        else
+        {
+            foreach (int pid in Cgroup.Processes())
+            {
+                _ = Libc.Kill(pid, signal);
+            }
+        }
+    }
+
+    /// <summary>Changes limits: of the cgroup while running, of the spec before.</summary>
+    internal async Task UpdateAsync(ResourceLimits limits)
+    {
+        await _gate.WaitAsync(_deleted.Token);
+        try
+        {
+            ContainerReport report = Report;
+            if (report.State == GuestContainerState.Exited)
+            {
+                throw WrongState(report.State, "updated");
+            }
+
+            if (report.State == GuestContainerState.Running)
+            {
+                string file = Path.Combine(bundle.Folder, "update.json");
+                await File.WriteAllBytesAsync(file, JsonSerializer.SerializeToUtf8Bytes(OciConfigWriter.Resources(limits), OciJson.Default.OciResources));
+                await crun.RunAsync(LogFile, ["update", "--resources", file, Id], $"Updating the limits of container {Id}");
+            }
+
+            _spec = Spec with { Resources = Merge(Spec.Resources, limits) };
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>Feeds standard input until the host ends it.</summary>
+    internal async Task FeedAsync(AgentCall call, CancellationToken cancellationToken)
+    {
+        ContainerStdio? stdio = _stdio;
+        if (stdio?.Input is null)
+        {
+            throw new AgentException(GuestFault.WrongState, $"Container {Id} has no open standard input: it was made without one, is not started, or it was closed.");
+        }
+
+        if (Interlocked.Exchange(ref _inputTaken, 1) != 0)
+        {
+            throw new AgentException(GuestFault.WrongState, $"Another call feeds the standard input of container {Id}.");
+        }
+
+        var ended = false;
+        try
+        {
+            ended = await stdio.CopyInputAsync(call.Input, cancellationToken);
+        }
+        finally
+        {
+            if (ended || Spec.StdinOnce)
+            {
+                stdio.CloseInput();
+            }
+
+            Volatile.Write(ref _inputTaken, 0);
+        }
+    }
+
+    /// <summary>Sets the terminal's size.</summary>
+    internal void Resize(int columns, int rows) => Descriptors.Resize(
+        _stdio?.Terminal?.Number ?? throw new AgentException(GuestFault.WrongState, $"Container {Id} has no terminal."), columns, rows);
+
+    /// <summary>Kills what runs, has crun forget it, unmounts. Safe to call twice.</summary>
+    internal async Task DeleteAsync()
+    {
+        await _gate.WaitAsync();
+        try
+        {
+            if (Report.State == GuestContainerState.Running)
+            {
+                Cgroup.Kill();
+                _ = reaper.Signal(Report.Pid, Constants.SigKill);
+                await Exited;
+            }
+
+            if (_startTried)
+            {
+                await crun.RunAsync(LogFile, ["delete", "--force", Id], $"Deleting container {Id}");
+                _startTried = false;
+            }
+
+            await _deleted.CancelAsync();
+            _exited.TrySetResult();
+            Output.Ring.Complete();
+            Error.Ring.Complete();
+            _stdio?.Dispose();
+            await bundle.RemoveAsync();
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _gate.Dispose();
+        _deleted.Dispose();
+    }
+
+    /// <summary>The fault of asking something that the present state does not allow.</summary>
+    internal void Require(GuestContainerState state, string what)
+    {
+        GuestContainerState now = Report.State;
+        if (now != state)
+        {
+            throw WrongState(now, what);
+        }
+    }
+
+    private string LogFile => Path.Combine(bundle.Folder, "crun.log");
+
+    private async Task<ContainerStarted> StartAsync(ContainerStdio stdio)
+    {
+        string pidFile = Path.Combine(bundle.Folder, "pid");
+        long since = reaper.Now;
+        _startTried = true;
+        await crun.RunAsync(
+            LogFile,
+            ["run", "--detach", "--bundle", bundle.Folder, "--pid-file", pidFile, .. stdio.CrunArguments, Id],
+            stdio.Theirs,
+            $"Starting '{Spec.Process.Args[0]}' in container {Id}");
+        int pid = Crun.ReadPid(pidFile);
+        stdio.Detach();
+        _stdio = stdio;
+        long started = Clock.UnixNanoseconds();
+        lock (_lock)
+        {
+            _report = _report with { State = GuestContainerState.Running, Pid = pid, StartedUnixNanoseconds = started };
+        }
+
+        _ = Output.PumpAsync(stdio.Output!, _deleted.Token);
+        if (stdio.Error is not null)
+        {
+            _ = Error.PumpAsync(stdio.Error, _deleted.Token);
+        }
+        else
+        {
+            Error.Ring.Complete();
+        }
+
+        _ = WatchAsync(reaper.AdoptAsync(pid, since));
+        return new ContainerStarted(pid, started);
+    }
+
+    private async Task WatchAsync(Task<ChildExit> exit)
+    {
+        ChildExit ended = await exit;
+        bool outOfMemory = Cgroup.OutOfMemory;
+        // With a PID namespace that is not its own, other processes outlive the first.
+        Cgroup.Kill();
+        lock (_lock)
+        {
+            _report = _report with
+            {
+                State = GuestContainerState.Exited,
+                FinishedUnixNanoseconds = Clock.UnixNanoseconds(),
+                ExitCode = ended.Code,
+                OutOfMemory = outOfMemory,
+            };
+        }
+
+        _exited.TrySetResult();
+        if (outOfMemory)
+        {
+            publish(new GuestEvent(GuestEventKind.ContainerOutOfMemory, Id));
+        }
+
+        publish(new GuestEvent(GuestEventKind.ContainerExited, Id));
+    }
+
+    private static ResourceLimits Merge(ResourceLimits old, ResourceLimits change) => new()
+    {
+        CpuShares = change.CpuShares != 0 ? change.CpuShares : old.CpuShares,
+        CpuQuotaMicroseconds = change.CpuQuotaMicroseconds != 0 ? change.CpuQuotaMicroseconds : old.CpuQuotaMicroseconds,
+        CpuPeriodMicroseconds = change.CpuPeriodMicroseconds != 0 ? change.CpuPeriodMicroseconds : old.CpuPeriodMicroseconds,
+        CpusetCpus = change.CpusetCpus ?? old.CpusetCpus,
+        CpusetMems = change.CpusetMems ?? old.CpusetMems,
+        MemoryBytes = change.MemoryBytes != 0 ? change.MemoryBytes : old.MemoryBytes,
+        MemorySwapBytes = change.MemorySwapBytes != 0 ? change.MemorySwapBytes : old.MemorySwapBytes,
+        PidsLimit = change.PidsLimit != 0 ? change.PidsLimit : old.PidsLimit,
+        Unified = change.Unified.Count > 0 ? change.Unified : old.Unified,
+    };
+
+    private AgentException WrongState(GuestContainerState now, string what) =>
+        new(GuestFault.WrongState, $"Container {Id} is {now} and cannot be {what}.");
+}

@@ -1,0 +1,71 @@
+using Vks.Agent.Host;
+
+namespace Vks.Agent.Containers;
+
+/// <summary>The PID namespace that the pod's containers share, held by a process that does nothing but reap.</summary>
+internal sealed class PodPidNamespace(Reaper reaper)
+{
+    /// <summary>The argument by which this program becomes the holder.</summary>
+    internal const string HolderVerb = "hold-pid-namespace";
+
+    private readonly Lock _lock = new();
+    private Task<int>? _holder;
+
+    /// <summary>Gives the namespace's file, starting the holder first if it does not run.</summary>
+    internal async Task<string> PathAsync()
+    {
+        Task<int> holder;
+        lock (_lock)
+        {
+            holder = _holder ??= StartAsync();
+        }
+
+        return $"/proc/{await holder}/ns/pid";
+    }
+
+    /// <summary>What the holder does: children are reaped by the kernel since their parent ignores SIGCHLD, wait(2) notes.</summary>
+    internal static int Hold()
+    {
+        const nint Ignore = 1;
+        _ = Libc.Signal(Constants.SigChild, Ignore);
+        while (true)
+        {
+            _ = Libc.Pause();
+        }
+    }
+
+    /// <summary>unshare(CLONE_NEWPID) holds for the children of one thread, so the thread lives for this only.</summary>
+    private Task<int> StartAsync()
+    {
+        var started = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var thread = new Thread(
+            () =>
+            {
+                try
+                {
+                    int nothing = Descriptors.Null();
+                    try
+                    {
+                        if (Libc.Unshare(Constants.CloneNewPid) != 0)
+                        {
+                            throw SystemError.Last("Making the pod's PID namespace");
+                        }
+
+                        (int pid, _) = reaper.Spawn(() => ChildProcess.Spawn("/proc/self/exe", ["vks-pod", HolderVerb], nothing, nothing, nothing));
+                        started.SetResult(pid);
+                    }
+                    finally
+                    {
+                        Descriptors.Close(nothing);
+                    }
+                }
+                catch (Exception exception)
+                {
+                    started.SetException(exception);
+                }
+            },
+            128 * 1024) { IsBackground = true, Name = "pid-namespace" };
+        thread.Start();
+        return started.Task;
+    }
+}

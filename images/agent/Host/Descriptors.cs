@@ -1,0 +1,106 @@
+namespace Vks.Agent.Host;
+
+/// <summary>Makes descriptors, all close-on-exec.</summary>
+internal static unsafe class Descriptors
+{
+    /// <summary>A pipe; both ends block.</summary>
+    internal static (int Reader, int Writer) Pipe()
+    {
+        int* ends = stackalloc int[2];
+        return Libc.Pipe(ends, Constants.OpenCloseOnExec) == 0 ? (ends[0], ends[1]) : throw SystemError.Last("Making a pipe");
+    }
+
+    /// <summary>/dev/null, for reading and writing.</summary>
+    internal static int Null() => Open("/dev/null", Constants.OpenReadWrite);
+
+    /// <summary>Opens a path.</summary>
+    internal static int Open(string path, int flags)
+    {
+        int fd = Libc.Open(path, flags | Constants.OpenCloseOnExec, 0);
+        return fd >= 0 ? fd : throw SystemError.Last($"Opening {path}");
+    }
+
+    /// <summary>Closes what was opened; negative numbers are nothing.</summary>
+    internal static void Close(params ReadOnlySpan<int> fds)
+    {
+        foreach (int fd in fds)
+        {
+            if (fd >= 0)
+            {
+                _ = Libc.Close(fd);
+            }
+        }
+    }
+
+    /// <summary>Sets a terminal's size, TIOCSWINSZ.</summary>
+    internal static void Resize(int terminal, int columns, int rows)
+    {
+        ushort* size = stackalloc ushort[4] { (ushort)rows, (ushort)columns, 0, 0 };
+        if (Libc.IoControl(terminal, Constants.SetWindowSize, size) != 0)
+        {
+            throw SystemError.Last($"Setting a terminal to {columns}x{rows}");
+        }
+    }
+
+    /// <summary>Reads a file below <paramref name="root"/> as a process rooted there would see it: links never lead out of it.</summary>
+    /// <returns>Its text, or null when there is no such file.</returns>
+    internal static string? ReadInRoot(string root, string path, int limitBytes)
+    {
+        const int OpenAt2Call = 437;
+        const ulong ResolveInRoot = 0x10, ResolveNoMagicLinks = 2;
+        const int OpenDirectory = 0x10000, OpenPath = 0x200000;
+        int directory = Open(root, OpenPath | OpenDirectory);
+        try
+        {
+            // Non-blocking: an image may hold a FIFO under that name.
+            var how = new OpenHow
+            {
+                Flags = Constants.OpenReadOnly | Constants.OpenCloseOnExec | Constants.OpenNonBlocking | Constants.OpenNoControllingTerminal,
+                Resolve = ResolveInRoot | ResolveNoMagicLinks,
+            };
+            byte[] name = System.Text.Encoding.UTF8.GetBytes(path + "\0");
+            fixed (byte* start = name)
+            {
+                var fd = (int)Libc.SystemCall(OpenAt2Call, directory, (nint)start, (nint)(&how), sizeof(OpenHow));
+                if (fd < 0)
+                {
+                    return null;
+                }
+
+                try
+                {
+                    return ReadAll(fd, limitBytes);
+                }
+                finally
+                {
+                    _ = Libc.Close(fd);
+                }
+            }
+        }
+        finally
+        {
+            _ = Libc.Close(directory);
+        }
+    }
+
+    private static string ReadAll(int fd, int limitBytes)
+    {
+        var bytes = new byte[limitBytes];
+        var length = 0;
+        fixed (byte* start = bytes)
+        {
+            while (length < limitBytes)
+            {
+                nint got = Libc.Read(fd, start + length, (nuint)(limitBytes - length));
+                if (got <= 0)
+                {
+                    break;
+                }
+
+                length += (int)got;
+            }
+        }
+
+        return System.Text.Encoding.UTF8.GetString(bytes, 0, length);
+    }
+}
