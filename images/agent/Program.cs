@@ -54,7 +54,8 @@ internal static class Program
     {
         RootFileSystem.Prepare();
         Console.Open();
-        KernelCommandLine settings = KernelCommandLine.Parse(await File.ReadAllTextAsync("/proc/cmdline"));
+        string commandLine = await File.ReadAllTextAsync("/proc/cmdline");
+        KernelCommandLine settings = KernelCommandLine.Parse(commandLine);
 
         var reaper = new Reaper();
         var events = new KernelEvents();
@@ -72,7 +73,7 @@ internal static class Program
         calls.Register(methods);
         new ContainerMethods(containers, execs).Register(methods);
 
-        IChannelTransport transport = settings.UseVsock ? new VsockTransport() : new SerialPortTransport(events);
+        IChannelTransport transport = ChannelTransport.Open(commandLine);
         var channel = new AgentChannel(transport, methods, Facts(started), Console.Log);
         containers.Publish = channel.Publish;
         Task announcements = events.RunAsync(CancellationToken.None);
