@@ -1,0 +1,71 @@
+using CliWrap;
+using CliWrap.Buffered;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Vks.Spherelet.Images;
+using Vks.Tests.Kit;
+using Xunit;
+
+namespace Vks.Tests.Spherelet;
+
+/// <summary>A real registry and a store with folders of its own, for one test.</summary>
+internal sealed class ImageLab : IAsyncDisposable
+{
+    private ImageLab(Registry registry, string folder)
+    {
+        (Registry, Folder) = (registry, folder);
+        Options = new ImageStoreOptions { Directory = Path.Combine(folder, "images"), RuntimeDirectory = Path.Combine(folder, "run") };
+        Directory.CreateDirectory(Options.RuntimeDirectory);
+        Store = Open();
+    }
+
+    public Registry Registry { get; }
+
+    public string Folder { get; }
+
+    public ImageStoreOptions Options { get; set; }
+
+    public ImageStore Store { get; private set; }
+
+    public static CancellationToken Deadline => new CancellationTokenSource(TimeSpan.FromMinutes(2)).Token;
+
+    public static async Task<ImageLab> StartAsync(bool asksPassword = false) =>
+        new(await Registry.StartAsync(asksPassword), Directory.CreateTempSubdirectory("vks-test-images-").FullName);
+
+    /// <summary>A store on the same folder, as after a restart of the daemon.</summary>
+    public ImageStore Reopen() => Store = Open();
+
+    public Task<string> PullAsync(string name, RegistryCredentials? credentials = null, CancellationToken? cancellationToken = null) =>
+        Store.PullAsync(new ImagePullRequest { Reference = $"{Registry.Host}/{name}", Credentials = credentials }, cancellationToken ?? Deadline);
+
+    public async Task<ImageException> PullFailsAsync(string name, RegistryCredentials? credentials = null) =>
+        await Assert.ThrowsAsync<ImageException>(() => PullAsync(name, credentials));
+
+    public string Blob(string digest) => Path.Combine(Options.Directory, "blobs", "sha256", digest["sha256:".Length..]);
+
+    /// <summary>Names of all files of the store but the few that are always there.</summary>
+    public string[] Leftovers() => [.. Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories)
+        .Select(file => Path.GetRelativePath(Folder, file))
+        .Where(file => file is not ("images/images.json" or "images/index.json" or "images/oci-layout" or "images/policy.json"))
+        .Order(StringComparer.Ordinal)];
+
+    /// <summary>What is in a disk, read by another program than wrote it: <c>unsquashfs -lls</c>, without times.</summary>
+    public static async Task<string[]> ListDiskAsync(string disk)
+    {
+        BufferedCommandResult result = await Cli.Wrap("unsquashfs").WithArguments(["-no-progress", "-lln", disk]).ExecuteBufferedAsync(Deadline);
+        return [.. result.StandardOutput.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => line.Contains("squashfs-root", StringComparison.Ordinal))];
+    }
+
+    /// <summary>Content of a file in a disk.</summary>
+    public static async Task<string> ReadDiskAsync(string disk, string path) =>
+        (await Cli.Wrap("rdsquashfs").WithArguments(["-c", path, disk]).ExecuteBufferedAsync(Deadline)).StandardOutput;
+
+    public async ValueTask DisposeAsync()
+    {
+        Store.Dispose();
+        await Registry.DisposeAsync();
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    private ImageStore Open() => ImageStore.Open(Options, TimeProvider.System, NullLoggerFactory.Instance);
+}
