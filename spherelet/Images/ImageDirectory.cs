@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
 
 namespace Vks.Spherelet.Images;
 
@@ -56,7 +57,7 @@ internal sealed class ImageDirectory
         string temporary = NewTemporary("file");
         try
         {
-            using (Microsoft.Win32.SafeHandles.SafeFileHandle handle = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write))
+            using (SafeFileHandle handle = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write))
             {
                 RandomAccess.Write(handle, content, 0);
                 RandomAccess.FlushToDisk(handle);

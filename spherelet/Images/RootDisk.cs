@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Text;
 using CliWrap;
+using Microsoft.Win32.SafeHandles;
 
 namespace Vks.Spherelet.Images;
 
@@ -23,7 +25,7 @@ internal static class RootDisk
         string chain = diffIds.Count == 0 ? BlobDigest.Of([]) : diffIds[0];
         foreach (string diffId in diffIds.Skip(1))
         {
-            chain = BlobDigest.Of(System.Text.Encoding.ASCII.GetBytes($"{chain} {diffId}"));
+            chain = BlobDigest.Of(Encoding.ASCII.GetBytes($"{chain} {diffId}"));
         }
 
         return BlobDigest.Hex(chain);
@@ -44,6 +46,8 @@ internal static class RootDisk
         MergedTarPlan plan = await LayerMerger.PlanAsync(layers, maxLayerBytes, cancellationToken);
         try
         {
+            // Held open so that a failing tool, which deletes its file, does not free the space before it is looked at.
+            using SafeFileHandle file = File.OpenHandle(temporaryPath, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
             Exception? writerFault = null;
             Command command = Cli.Wrap("tar2sqfs")
                 .WithArguments(["-q", "-f", "-s", "-c", Compressor, "-X", CompressorOptions, "-b", BlockBytes.ToString(CultureInfo.InvariantCulture), "-j", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture), temporaryPath])
@@ -61,17 +65,19 @@ internal static class RootDisk
                     }
                 }));
             HostToolResult result = await HostTool.RunAsync(command, "squashfs-tools-ng", image, onLine: null, cancellationToken);
-            if (writerFault is LayerException)
+            if (writerFault is LayerException fault)
             {
-                throw new LayerException(((LayerException)writerFault).Layer, ((LayerException)writerFault).Fault, writerFault.Message, writerFault);
+                throw new LayerException(fault.Layer, fault.Fault, fault.Message, fault);
             }
 
             if (result.ExitCode != 0 || writerFault is not null)
             {
-                throw Failed(image, path, result, writerFault);
+                throw Failed(image, path, file, result, writerFault);
             }
 
-            FlushAndPublish(temporaryPath, path);
+            RandomAccess.FlushToDisk(file);
+            File.SetUnixFileMode(temporaryPath, UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+            File.Move(temporaryPath, path, overwrite: true);
         }
         finally
         {
@@ -79,25 +85,12 @@ internal static class RootDisk
         }
     }
 
-    private static ImageException Failed(string image, string path, HostToolResult result, Exception? writerFault)
+    private static ImageException Failed(string image, string path, SafeFileHandle file, HostToolResult result, Exception? writerFault)
     {
+        // tar2sqfs says "I/O error" of a full file system.
         string errors = result.Errors.Length > 0 ? result.Errors : writerFault?.Message ?? "no message";
-        if (StoreSpace.SaysFull(errors) || (writerFault is IOException && StoreSpace.IsFull(path)))
-        {
-            return StoreSpace.Exhausted(image, "building its disk", path);
-        }
-
-        return new ImageException(ImageFault.ToolFailed, image, $"Building the disk of {image}: tar2sqfs ended with code {result.ExitCode}: {errors}", writerFault);
-    }
-
-    private static void FlushAndPublish(string temporaryPath, string path)
-    {
-        using (Microsoft.Win32.SafeHandles.SafeFileHandle handle = File.OpenHandle(temporaryPath, FileMode.Open, FileAccess.ReadWrite))
-        {
-            RandomAccess.FlushToDisk(handle);
-        }
-
-        File.SetUnixFileMode(temporaryPath, UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
-        File.Move(temporaryPath, path, overwrite: true);
+        return StoreSpace.SaysFull(errors) || StoreSpace.IsFull(file)
+            ? StoreSpace.Exhausted(image, "building its disk", path)
+            : new ImageException(ImageFault.ToolFailed, image, $"Building the disk of {image}: tar2sqfs ended with code {result.ExitCode}: {errors}", writerFault);
     }
 }

@@ -1,9 +1,11 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace Vks.Spherelet.Images;
 
 /// <summary>Tells a full file system from other trouble, with numbers.</summary>
 internal static class StoreSpace
 {
-    private const long NearlyNothing = 1 << 20;
+    private const int ProbeBytes = 1 << 20;
     private const int ErrnoNoSpace = 28;
     private const int ErrnoQuota = 122;
 
@@ -15,8 +17,19 @@ internal static class StoreSpace
     /// <summary>The exception means that the file system is full.</summary>
     public static bool SaysFull(IOException exception) => (exception.HResult & 0xffff) is ErrnoNoSpace or ErrnoQuota;
 
-    /// <summary>The file system of a path has less than 1 MiB left.</summary>
-    public static bool IsFull(string path) => Drive(path).AvailableFreeSpace < NearlyNothing;
+    /// <summary>A file cannot grow by 1 MiB, as its file system is full. The file is not of use afterwards.</summary>
+    public static bool IsFull(SafeFileHandle file)
+    {
+        try
+        {
+            RandomAccess.Write(file, new byte[ProbeBytes], RandomAccess.GetLength(file));
+            return false;
+        }
+        catch (IOException e)
+        {
+            return SaysFull(e);
+        }
+    }
 
     /// <summary>The fault for a full file system.</summary>
     public static ImageException Exhausted(string image, string doing, string path, Exception? cause = null)
