@@ -8,11 +8,11 @@ namespace Vks.Spherelet;
 internal sealed record SphereletOptions
 {
     /// <summary>Keeps pods, machines and images. Default <c>/var/lib/vks</c>.</summary>
-    [RegularExpression("/.+", ErrorMessage = "root-dir must be an absolute path.")]
+    [RegularExpression("/.+", ErrorMessage = "root-directory must be an absolute path.")]
     public string RootDirectory { get; set; } = "/var/lib/vks";
 
     /// <summary>Keeps sockets. At most 60 bytes, because socket paths are limited by the kernel to 107. Default <c>/run/vks</c>.</summary>
-    [RegularExpression("/.{1,59}", ErrorMessage = "runtime-dir must be an absolute path of at most 60 bytes.")]
+    [RegularExpression("/.{1,59}", ErrorMessage = "runtime-directory must be an absolute path of at most 60 bytes.")]
     public string RuntimeDirectory { get; set; } = "/run/vks";
 
     /// <summary>The socket of the CRI server, or null for <c>spherelet.sock</c> in the runtime directory.</summary>
@@ -20,7 +20,7 @@ internal sealed record SphereletOptions
     public string? Socket { get; set; }
 
     /// <summary>Holds <c>vmlinux</c>, <c>initramfs.cpio</c> and <c>artifacts.json</c>. Default <c>/usr/lib/vks/guest</c>.</summary>
-    [RegularExpression("/.+", ErrorMessage = "guest-dir must be an absolute path.")]
+    [RegularExpression("/.+", ErrorMessage = "guest-directory must be an absolute path.")]
     public string GuestDirectory { get; set; } = "/usr/lib/vks/guest";
 
     /// <summary>The QEMU program. Default <c>qemu-system-x86_64</c> on the PATH.</summary>
@@ -60,11 +60,11 @@ internal sealed record SphereletOptions
     public string? RegistriesConf { get; set; }
 
     /// <summary>Where the host keeps CNI configurations. Default <c>/etc/cni/net.d</c>.</summary>
-    [RegularExpression("/.+", ErrorMessage = "cni-config-dir must be an absolute path.")]
+    [RegularExpression("/.+", ErrorMessage = "cni-config-directory must be an absolute path.")]
     public string CniConfigDirectory { get; set; } = "/etc/cni/net.d";
 
     /// <summary>Where CNI plugins are looked for, in order. Default <c>/opt/cni/bin</c> and <c>/usr/lib/cni</c>.</summary>
-    [Items(ErrorMessage = "cni-plugin-dirs must name at least one directory.")]
+    [Items(ErrorMessage = "cni-plugin-directories must name at least one directory.")]
     public IReadOnlyList<string> CniPluginDirectories { get; set; } = ["/opt/cni/bin", "/usr/lib/cni"];
 
     /// <summary>Seconds one CNI plugin may take, 1 to 600. Default 60.</summary>

@@ -11,7 +11,7 @@ internal static class SphereletOptionsLoader
     public const string DefaultFile = "/etc/vks/spherelet.json";
 
     /// <summary>Names that begin with VKS_ and are no settings of the daemon, but of the scripts around it.</summary>
-    private static readonly string[] OthersNames = ["VKS_CACHE", "VKS_KUBE_BIN", "VKS_LOG_DIR", "VKS_DEMO_REGISTRY", "VKS_SPHERELET"];
+    private static readonly string[] OthersNames = ["VKS_CACHE", "VKS_KUBE_BIN", "VKS_ROOT_DIR", "VKS_RUNTIME_DIR", "VKS_LOG_DIR", "VKS_GUEST_DIR", "VKS_DEMO_REGISTRY", "VKS_SPHERELET"];
 
     /// <summary>The options and every fault of every source at once.</summary>
     /// <param name="flags">Values by setting name, as given on the command line.</param>

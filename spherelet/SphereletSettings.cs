@@ -4,13 +4,13 @@ using Vks.Runtime.Machines;
 namespace Vks.Spherelet;
 
 /// <summary>One setting, by its three names.</summary>
-/// <param name="Name">The flag without dashes: <c>root-dir</c>.</param>
+/// <param name="Name">The flag without dashes: <c>root-directory</c>.</param>
 /// <param name="Help">What it is, for <c>--help</c>.</param>
 /// <param name="Apply">Reads a text into the options.</param>
 /// <exception cref="FormatException">Apply: the text cannot be read; the message says what is expected.</exception>
 internal sealed record SphereletSetting(string Name, string Help, Action<SphereletOptions, string> Apply)
 {
-    /// <summary>The name in the environment: <c>VKS_ROOT_DIR</c>.</summary>
+    /// <summary>The name in the environment: <c>VKS_ROOT_DIRECTORY</c>.</summary>
     public string EnvironmentName => "VKS_" + Name.Replace('-', '_').ToUpperInvariant();
 
     /// <summary>The name in the settings file: <c>rootDir</c>.</summary>
@@ -24,10 +24,10 @@ internal static class SphereletSettings
     /// <summary>The settings, in the order of <c>--help</c>.</summary>
     public static IReadOnlyList<SphereletSetting> All { get; } =
     [
-        new("root-dir", "Keeps pods, machines and images [/var/lib/vks]", static (options, text) => options.RootDirectory = text),
-        new("runtime-dir", "Keeps sockets [/run/vks]", static (options, text) => options.RuntimeDirectory = text),
+        new("root-directory", "Keeps pods, machines and images [/var/lib/vks]", static (options, text) => options.RootDirectory = text),
+        new("runtime-directory", "Keeps sockets [/run/vks]", static (options, text) => options.RuntimeDirectory = text),
         new("socket", "Socket of the CRI server [spherelet.sock in the runtime directory]", static (options, text) => options.Socket = text),
-        new("guest-dir", "Holds vmlinux and initramfs.cpio [/usr/lib/vks/guest]", static (options, text) => options.GuestDirectory = text),
+        new("guest-directory", "Holds vmlinux and initramfs.cpio [/usr/lib/vks/guest]", static (options, text) => options.GuestDirectory = text),
         new("qemu", "QEMU program [qemu-system-x86_64]", static (options, text) => options.Qemu = text),
         new("accelerator", "auto, kvm or tcg [auto]", static (options, text) => options.Accelerator = Choice<AcceleratorChoice>(text)),
         new("boot-timeout-seconds", "How long one boot of a guest may take [20]", static (options, text) => options.BootTimeoutSeconds = Number(text)),
@@ -37,8 +37,8 @@ internal static class SphereletSettings
         new("scratch-mib", "Size of a pod's writable disk, sparse [10240]", static (options, text) => options.ScratchMiB = Number(text)),
         new("max-parallel-pulls", "How many images are pulled at once [3]", static (options, text) => options.MaxParallelPulls = Number(text)),
         new("registries-conf", "A registries.conf instead of the host's own", static (options, text) => options.RegistriesConf = text),
-        new("cni-config-dir", "The host's CNI configurations [/etc/cni/net.d]", static (options, text) => options.CniConfigDirectory = text),
-        new("cni-plugin-dirs", "CNI plugins, separated by commas [/opt/cni/bin,/usr/lib/cni]", static (options, text) => options.CniPluginDirectories = Items(text)),
+        new("cni-config-directory", "The host's CNI configurations [/etc/cni/net.d]", static (options, text) => options.CniConfigDirectory = text),
+        new("cni-plugin-directories", "CNI plugins, separated by commas [/opt/cni/bin,/usr/lib/cni]", static (options, text) => options.CniPluginDirectories = Items(text)),
         new("cni-timeout-seconds", "How long one CNI plugin may take [60]", static (options, text) => options.CniTimeoutSeconds = Number(text)),
         new("bridge-name", "Bridge made where the host has no CNI configuration [vks0]", static (options, text) => options.BridgeName = text),
         new("pod-subnets", "Pod subnets of that bridge, separated by commas [10.88.0.0/16]", static (options, text) => options.PodSubnets = Items(text)),

@@ -25,7 +25,7 @@ internal sealed class DaemonLock : IDisposable
         {
             throw new NodeException(
                 NodeFault.AlreadyRunning,
-                $"Another spherelet uses {rootDirectory} (it holds {path}). Stop it, or give this one its own --root-dir and --runtime-dir.",
+                $"Another spherelet uses {rootDirectory} (it holds {path}). Stop it, or give this one its own --root-directory and --runtime-directory.",
                 problem);
         }
     }

@@ -74,7 +74,7 @@ internal static class NodeChecks
             _ => string.Join(", ", facts.GuestFiles.Select(static file => $"{file.Name} {file.ActualSha256?[..Math.Min(12, file.ActualSha256.Length)]}")),
         };
         return new CheckResult(
-            "guest", status, $"{facts.GuestDirectory}: {found}", "Build kernel, agent and initramfs (images/build.sh guest, or ./vks up), or name their folder with --guest-dir.");
+            "guest", status, $"{facts.GuestDirectory}: {found}", "Build kernel, agent and initramfs (images/build.sh guest, or ./vks up), or name their folder with --guest-directory.");
     }
 
     private static CheckResult Tools(NodeFacts facts) => new(
@@ -115,7 +115,7 @@ internal static class NodeChecks
         facts.FreeMiB is { } free
             ? $"{facts.RootDirectory}: {free.ToString(CultureInfo.InvariantCulture)} MiB free"
             : $"{facts.RootDirectory}: its file system cannot be read",
-        "Free space there, or put --root-dir on a larger file system.");
+        "Free space there, or put --root-directory on a larger file system.");
 
     private static CheckResult Cgroups(NodeFacts facts)
     {

@@ -31,7 +31,7 @@ public sealed class SphereletOptionsTests
     [Fact]
     public void All_faults_of_all_sources_are_told_at_once()
     {
-        using TempFile file = new("""{ "scratchMb": 100, "rootDir": "relative" }""");
+        using TempFile file = new("""{ "scratchMb": 100, "rootDirectory": "relative" }""");
 
         IReadOnlyList<string> faults = SphereletOptionsLoader.Load(
             new Dictionary<string, string> { ["default-vcpus"] = "65" },
@@ -41,7 +41,7 @@ public sealed class SphereletOptionsTests
 
         string message = new OptionsException(faults).Message;
         Assert.Contains("'scratchMb'", message, StringComparison.Ordinal);
-        Assert.Contains("root-dir must be an absolute path", message, StringComparison.Ordinal);
+        Assert.Contains("root-directory must be an absolute path", message, StringComparison.Ordinal);
         Assert.Contains("DefaultVcpus", message, StringComparison.Ordinal);
         Assert.Contains("'loud'", message, StringComparison.Ordinal);
         Assert.Equal(4, faults.Count);
@@ -67,7 +67,7 @@ public sealed class SphereletOptionsTests
 
     [Fact]
     public void A_variable_that_names_no_setting_is_noticed() =>
-        Assert.Equal(["VKS_ROOT"], SphereletOptionsLoader.UnknownVariables(new Dictionary<string, string> { ["VKS_ROOT"] = "x", ["VKS_ROOT_DIR"] = "/x", ["VKS_CACHE"] = "/c" }));
+        Assert.Equal(["VKS_ROOT"], SphereletOptionsLoader.UnknownVariables(new Dictionary<string, string> { ["VKS_ROOT"] = "x", ["VKS_ROOT_DIRECTORY"] = "/x", ["VKS_CACHE"] = "/c" }));
 
     [Fact]
     public void No_text_makes_a_setting_throw_anything_but_a_format_fault() =>
