@@ -2,11 +2,17 @@ namespace Vks.Runtime.Machines;
 
 /// <summary>The life of a machine.</summary>
 /// <remarks>
+/// Every change that can happen; a test holds this table and <see cref="MachineAdmission"/> together.
 /// <code>
-/// Created ──► Starting ──► Running ──► Stopping ──► Stopped ──► Removed
-///    │            │            │           │            ▲
-///    │            └────────────┴───────────┴──(QEMU ends, boot fails)
-///    └────────────────────────────────────────(removed before start)─►
+/// Created  ──► Starting   the start begins
+/// Created  ──► Removed    removed before it was started
+/// Starting ──► Running    the agent answered
+/// Starting ──► Stopping   a stop was asked for during the start
+/// Starting ──► Stopped    the start failed and was undone
+/// Running  ──► Stopping   a stop was asked for
+/// Running  ──► Stopped    QEMU ended by itself
+/// Stopping ──► Stopped    QEMU ended
+/// Stopped  ──► Removed    the last resource was released
 /// </code>
 /// </remarks>
 public enum MachineState
