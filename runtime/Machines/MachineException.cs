@@ -35,6 +35,9 @@ public enum MachineFault
 
     /// <summary>The machine went away while the request was under way.</summary>
     MachineGone = 11,
+
+    /// <summary>What answered in the guest is not an agent this build can talk to.</summary>
+    AgentFailed = 12,
 }
 
 /// <summary>The engine could not do something. The message says what was tried, on what, what came back, and what to do.</summary>

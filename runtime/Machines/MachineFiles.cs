@@ -3,10 +3,10 @@ namespace Vks.Runtime.Machines;
 /// <summary>Where one machine keeps what on the host. Pure path arithmetic.</summary>
 internal sealed class MachineFiles(CrxEngineOptions options, MachineId id)
 {
-    /// <summary>Environment variable of each QEMU: its state directory. By it a restarted daemon finds every QEMU of its own.</summary>
-    internal const string OwnerVariable = "VKS_MACHINE";
+    /// <summary>The host's group that holds one group per machine.</summary>
+    internal const string CgroupParent = "vks";
 
-    /// <summary><c>machines/ID</c> below the root directory.</summary>
+    /// <summary><c>machines/ID</c> below the root directory. It is also QEMU's <c>-name</c>, by which a restarted daemon finds every QEMU of its own.</summary>
     internal string StateDirectory { get; } = Path.Combine(StateRoot(options), id.Value);
 
     /// <summary><c>machines/ID</c> below the runtime directory, for sockets.</summary>
@@ -22,8 +22,8 @@ internal sealed class MachineFiles(CrxEngineOptions options, MachineId id)
 
     internal string ConsoleSocket => Path.Combine(RuntimeDirectory, "console.sock");
 
-    /// <summary>The cgroup of QEMU, below the host's vks group.</summary>
-    internal string CgroupName => id.Prefix;
+    /// <summary>The cgroup of QEMU, below <see cref="CgroupParent"/>: the whole id, since prefixes of chosen names may be equal.</summary>
+    internal string CgroupName { get; } = id.Value;
 
     internal static string StateRoot(CrxEngineOptions options) => Path.Combine(Path.GetFullPath(options.RootDirectory), "machines");
 

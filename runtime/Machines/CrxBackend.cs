@@ -1,0 +1,112 @@
+using Microsoft.Extensions.Logging;
+using Vks.Runtime.Host;
+using Vks.Runtime.Qemu;
+
+namespace Vks.Runtime.Machines;
+
+/// <summary>Makes machines of QEMU, our kernel and our agent. What does not depend on the try is made here, once.</summary>
+internal sealed partial class CrxBackend(
+    CrxEngineOptions options,
+    UserIdPool userIds,
+    Func<CancellationToken, Task<AcceleratorReport>> accelerator,
+    TimeProvider time,
+    ILoggerFactory loggers) : IMachineBackend
+{
+    /// <summary>Memory QEMU itself may use beside the guest's: code, device models, TCG's translation buffer of 64 MiB.</summary>
+    private const long QemuOverheadMiB = 384;
+
+    /// <summary>vCPUs, I/O and 9p worker threads of one QEMU; 64 of each kind at most.</summary>
+    private const int MaxThreads = 512;
+
+    private const int BootTries = 2;
+
+    private readonly ScratchDisks _scratchDisks = new();
+    private readonly ILogger _logger = loggers.CreateLogger<CrxBackend>();
+
+    /// <inheritdoc/>
+    public async Task<IMachineRun> StartAsync(MachineSpec spec, ConsoleLog console, CancellationToken cancellationToken)
+    {
+        AcceleratorReport report = await accelerator(cancellationToken);
+        var plan = new BootPlan(report.IsKvm ? QemuAccelerator.Kvm : QemuAccelerator.Tcg, options.BootTimeout, BootTries);
+        return await BootAsync(spec, console, plan, markStarted: true, cancellationToken);
+    }
+
+    /// <summary>Boots a machine as planned; on failure nothing is left.</summary>
+    /// <param name="spec">A valid spec.</param>
+    /// <param name="console">Gets what the guest prints.</param>
+    /// <param name="plan">How to boot.</param>
+    /// <param name="markStarted">Whether a restarted daemon is to take the machine back.</param>
+    /// <param name="cancellationToken">Gives the start up and undoes it.</param>
+    /// <exception cref="MachineException">What went wrong.</exception>
+    internal async Task<CrxRun> BootAsync(MachineSpec spec, ConsoleLog console, BootPlan plan, bool markStarted, CancellationToken cancellationToken)
+    {
+        var files = new MachineFiles(options, spec.Id);
+        long begin = time.GetTimestamp();
+        string step = "looking for the guest's files";
+        await using var undo = new UndoStack((what, exception) => UndoFailed(exception, spec.Id, what));
+        try
+        {
+            GuestFiles guest = GuestFiles.Find(options.GuestDirectory, spec.Id);
+
+            step = "taking a user id";
+            uint userId = userIds.TryTake()
+                ?? throw new MachineException(MachineFault.ResourceExhausted, spec.Id, $"All {UserIdPool.Size} user ids for machines are taken.");
+            undo.Push("user id", () => userIds.Release(userId));
+
+            step = "making its folders";
+            undo.Push("folders", () => MachineCleaner.DeleteFolders(files));
+            MakeFolder(files.StateDirectory);
+            MakeFolder(files.RuntimeDirectory);
+
+            step = "writing its record";
+            var record = new MachineRecord { Version = MachineRecord.CurrentVersion, Spec = spec, Started = false, UserId = userId };
+            MachineStore.Write(files.Record, record, durable: true);
+
+            if (spec.ScratchMiB > 0)
+            {
+                step = "making its scratch disk";
+                await _scratchDisks.CreateAsync(files.Scratch, spec.ScratchMiB, cancellationToken);
+            }
+
+            step = "making its control group";
+            Cgroup cgroup = Cgroup.Create(new CgroupSettings(MachineFiles.CgroupParent, files.CgroupName)
+            {
+                MemoryBytes = (spec.MemoryMiB + QemuOverheadMiB) * 1024 * 1024,
+                PidsMax = MaxThreads,
+            });
+            undo.Push("control group", async () => await cgroup.RemoveAsync(CancellationToken.None));
+            var filesStage = new StageTime("files", time.GetElapsedTime(begin));
+
+            step = "booting it";
+            var boot = new MachineBoot(options, files, guest, cgroup, time, loggers);
+            CrxRun run = await boot.RunAsync(record, console, plan, filesStage, userIds, cancellationToken);
+            if (markStarted)
+            {
+                run.MarkStarted();
+            }
+
+            undo.Clear();
+            return run;
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw CrxFaults.Translate(spec.Id, step, exception);
+        }
+    }
+
+    private static void MakeFolder(string path)
+    {
+        const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!, OwnerOnly);
+        Directory.CreateDirectory(path, OwnerOnly);
+    }
+
+    [LoggerMessage(2010, LogLevel.Error, "Machine {MachineId}: undoing its start left the {What} behind")]
+    private partial void UndoFailed(Exception exception, MachineId machineId, string what);
+}
+
+/// <summary>How to boot.</summary>
+/// <param name="Accelerator">What runs the guest.</param>
+/// <param name="Timeout">How long one try may take until the agent answers.</param>
+/// <param name="Tries">How often a boot that hangs is begun.</param>
+internal sealed record BootPlan(QemuAccelerator Accelerator, TimeSpan Timeout, int Tries);

@@ -1,0 +1,163 @@
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+using Vks.Runtime.Guest;
+using Vks.Runtime.Guest.Protocol;
+using Vks.Runtime.Host;
+using Vks.Runtime.Qemu;
+using Vks.Runtime.Qmp;
+
+namespace Vks.Runtime.Machines;
+
+/// <summary>A QEMU with a booted guest, and the connections to both.</summary>
+internal sealed class CrxRun : IMachineRun
+{
+    /// <summary>How long a guest may take to let go of a disk.</summary>
+    private static readonly TimeSpan UnplugTime = TimeSpan.FromSeconds(10);
+
+    private readonly CrxParts _parts;
+    private readonly UserIdPool _userIds;
+    private readonly Lock _recordLock = new();
+    private MachineRecord _record;
+
+    /// <summary>Takes over everything in <paramref name="parts"/>.</summary>
+    internal CrxRun(CrxParts parts, MachineRecord record, UserIdPool userIds)
+    {
+        _parts = parts;
+        _record = record;
+        _userIds = userIds;
+        Ended = DescribeEndAsync();
+        GuestLost = _parts.Guest.Closed;
+    }
+
+    /// <inheritdoc/>
+    public int QemuPid => _parts.Process.Pid;
+
+    /// <inheritdoc/>
+    public string KernelRelease => _record.KernelRelease ?? "";
+
+    /// <inheritdoc/>
+    public DateTimeOffset Since => _record.Since;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<StageTime> Stages => _record.Stages;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<DiskAttachment> Disks => _record.Disks;
+
+    /// <inheritdoc/>
+    public GuestClient Guest => _parts.Guest.Client;
+
+    /// <inheritdoc/>
+    public Task<string> Ended { get; }
+
+    /// <inheritdoc/>
+    public Task<string> GuestLost { get; }
+
+    /// <summary>Says on disk that the machine has come up: from now on a restarted daemon takes it back.</summary>
+    internal void MarkStarted() => Record(record => record with { Started = true });
+
+    /// <inheritdoc/>
+    public Task AskPowerOffAsync(CancellationToken cancellationToken) =>
+        Guest.CallAsync(GuestMethods.PowerOff, new Empty(), GuestJson.Default.Empty, GuestJson.Default.Empty, cancellationToken);
+
+    /// <inheritdoc/>
+    public void Terminate()
+    {
+        _ = QuitAsync();
+
+        async Task QuitAsync()
+        {
+            try
+            {
+                await _parts.Qmp.QuitAsync(CancellationToken.None);
+            }
+            catch (QmpException)
+            {
+                // Only a courtesy before SIGKILL, which follows whatever comes of it.
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Kill() => _parts.Process.Kill();
+
+    /// <inheritdoc/>
+    public async Task PlugAsync(DiskAttachment disk, CancellationToken cancellationToken)
+    {
+        using SafeFileHandle file = File.OpenHandle(
+            disk.Path,
+            FileMode.Open,
+            disk.ReadOnly ? FileAccess.Read : FileAccess.ReadWrite,
+            FileShare.ReadWrite | FileShare.Delete);
+
+        // On disk first: a daemon that dies in between must still know the disk it may have plugged in.
+        Record(record => record with { Disks = [.. record.Disks.Where(known => known.Serial != disk.Serial), disk] });
+        try
+        {
+            await _parts.Qmp.AttachDiskAsync(new QmpDisk(disk.Serial, disk.ReadOnly), file, cancellationToken);
+        }
+        catch (QmpException)
+        {
+            ForgetDisk(disk.Serial);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task UnplugAsync(string serial, CancellationToken cancellationToken)
+    {
+        await _parts.Qmp.DetachDiskAsync(serial, UnplugTime, cancellationToken);
+        ForgetDisk(serial);
+    }
+
+    /// <inheritdoc/>
+    public async Task CleanAsync(CancellationToken cancellationToken)
+    {
+        await DisposeAsync();
+        await _parts.Cgroup.RemoveAsync(cancellationToken);
+        MachineCleaner.DeleteFolders(_parts.Files);
+        _userIds.Release(_record.UserId);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _parts.Guest.DisposeAsync();
+        await _parts.Qmp.DisposeAsync();
+        await _parts.Console.DisposeAsync();
+        _parts.Process.Dispose();
+    }
+
+    private async Task<string> DescribeEndAsync()
+    {
+        ProcessExit exit = await _parts.Process.Exited;
+
+        // The last words of the guest are in the socket when its QEMU is gone; a moment is enough to read them.
+        await Task.WhenAny(_parts.Console.Drained, Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System));
+        IReadOnlyList<string> lines = _parts.Process.LastLines;
+        string words = lines.Count == 0 ? "without a word" : $"and said:\n  {string.Join("\n  ", lines)}\n";
+        return string.Create(CultureInfo.InvariantCulture, $"(process {QemuPid}) {exit} {words}");
+    }
+
+    private void ForgetDisk(string serial) =>
+        Record(record => record with { Disks = [.. record.Disks.Where(known => known.Serial != serial)] });
+
+    private void Record(Func<MachineRecord, MachineRecord> change)
+    {
+        lock (_recordLock)
+        {
+            MachineRecord changed = change(_record);
+            MachineStore.Write(_parts.Files.Record, changed, durable: false);
+            _record = changed;
+        }
+    }
+}
+
+/// <summary>What a running machine consists of on the host.</summary>
+internal sealed record CrxParts(
+    MachineFiles Files,
+    Cgroup Cgroup,
+    QemuProcess Process,
+    QmpClient Qmp,
+    GuestLink Guest,
+    ConsoleReader Console);
