@@ -1,31 +1,117 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+
 namespace Vks.Runtime.Machines;
 
 /// <summary>The CRX engine: creates, adopts, lists and removes the microVMs of one host.</summary>
 public sealed class CrxEngine : IAsyncDisposable
 {
+    private readonly TimeProvider _time;
+    private readonly ILogger _machineLogger;
+    private readonly CrxBackend _backend;
+    private readonly MachineAdopter _adopter;
+    private readonly AcceleratorProbe _probe;
+    private readonly ConcurrentDictionary<MachineId, Machine> _machines = new();
+
+    /// <summary>Reads nothing and starts nothing yet.</summary>
+    /// <param name="options">Folders, programs and limits.</param>
+    /// <param name="time">Clock of timeouts and snapshots.</param>
+    /// <param name="loggers">For every part of the engine.</param>
+    public CrxEngine(CrxEngineOptions options, TimeProvider time, ILoggerFactory loggers)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _time = time;
+        _machineLogger = loggers.CreateLogger<Machine>();
+        var userIds = new UserIdPool(options.FirstUserId);
+        _probe = new AcceleratorProbe(options, time, loggers.CreateLogger<AcceleratorProbe>());
+        _backend = new CrxBackend(options, userIds, GetAcceleratorAsync, time, loggers);
+        _adopter = new MachineAdopter(options, userIds, time, loggers);
+    }
+
     /// <summary>All machines, in no order.</summary>
-    public IReadOnlyCollection<Machine> Machines => throw new NotSupportedException();
+    public IReadOnlyCollection<Machine> Machines => [.. _machines.Values];
 
     /// <summary>The machine of that name, or null.</summary>
-    public Machine? Find(MachineId id) => throw new NotSupportedException();
+    public Machine? Find(MachineId id) => _machines.GetValueOrDefault(id);
 
     /// <summary>Takes back the machines an earlier daemon left, and cleans away what cannot be taken back. Call once, first.</summary>
-    public Task AdoptAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+    /// <param name="cancellationToken">Ends the work; machines not yet looked at stay as they are.</param>
+    public async Task AdoptAsync(CancellationToken cancellationToken)
+    {
+        foreach ((MachineSpec spec, CrxRun run, ConsoleLog console) in await _adopter.AdoptAllAsync(cancellationToken))
+        {
+            _machines[spec.Id] = new Machine(spec, _backend, console, _time, _machineLogger, run);
+        }
+    }
 
     /// <summary>Starts a machine and completes when its agent answers. On failure nothing is left.</summary>
-    public Task<Machine> CreateAsync(MachineSpec spec, CancellationToken cancellationToken) => throw new NotSupportedException();
+    /// <param name="spec">What it is to be.</param>
+    /// <param name="cancellationToken">Gives the start up and undoes it; the call ends when that is done.</param>
+    /// <exception cref="MachineException">
+    /// <see cref="MachineFault.InvalidSpec"/> with every fault, <see cref="MachineFault.AlreadyExists"/>, or why the start failed.
+    /// </exception>
+    public async Task<Machine> CreateAsync(MachineSpec spec, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        if (MachineSpecRules.FaultsOf(spec) is { Count: > 0 } faults)
+        {
+            throw new MachineException(MachineFault.InvalidSpec, spec.Id, $"Machine {spec.Id} cannot be: {string.Join("; ", faults)}.");
+        }
+
+        var machine = new Machine(spec, _backend, new ConsoleLog(), _time, _machineLogger);
+        if (!_machines.TryAdd(spec.Id, machine))
+        {
+            await machine.LetGoAsync();
+            throw new MachineException(MachineFault.AlreadyExists, spec.Id, $"Machine {spec.Id} exists; remove it first or choose another id.");
+        }
+
+        try
+        {
+            await machine.StartAsync(cancellationToken);
+            return machine;
+        }
+        catch
+        {
+            await ForgetAsync(machine, CancellationToken.None);
+            throw;
+        }
+    }
 
     /// <summary>Stops the machine at once if it runs, and deletes all it had. An unknown id is no error.</summary>
-    public Task RemoveAsync(MachineId id, CancellationToken cancellationToken) => throw new NotSupportedException();
+    /// <param name="id">The machine.</param>
+    /// <param name="cancellationToken">Ends the waiting; the removal goes on.</param>
+    /// <exception cref="MachineException"><see cref="MachineFault.KillFailed"/>: QEMU outlived SIGKILL.</exception>
+    public async Task RemoveAsync(MachineId id, CancellationToken cancellationToken)
+    {
+        if (_machines.TryGetValue(id, out Machine? machine))
+        {
+            await ForgetAsync(machine, cancellationToken);
+        }
+    }
 
     /// <summary>The accelerator in use; probes it when that has not happened since the host booted.</summary>
-    public Task<AcceleratorReport> GetAcceleratorAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+    /// <param name="cancellationToken">Ends the probing.</param>
+    public Task<AcceleratorReport> GetAcceleratorAsync(CancellationToken cancellationToken) => _probe.GetAsync(BootOnceAsync, cancellationToken);
 
-    /// <summary>Leaves the machines running and lets go of them.</summary>
-    public ValueTask DisposeAsync() => throw new NotSupportedException();
+    /// <summary>Leaves the machines running and lets go of them. A start under way is undone.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(_machines.Values.Select(machine => machine.LetGoAsync()));
+        _machines.Clear();
+    }
+
+    private async Task ForgetAsync(Machine machine, CancellationToken cancellationToken)
+    {
+        await machine.RemoveAsync(cancellationToken);
+        _machines.TryRemove(new KeyValuePair<MachineId, Machine>(machine.Id, machine));
+        await machine.LetGoAsync();
+    }
+
+    private async Task BootOnceAsync(MachineSpec spec, BootPlan plan, CancellationToken cancellationToken)
+    {
+        CrxRun run = await _backend.BootAsync(spec, new ConsoleLog(), plan, markStarted: false, cancellationToken);
+        run.Kill();
+        await run.Ended.WaitAsync(TimeSpan.FromSeconds(3), _time, cancellationToken);
+        await run.CleanAsync(cancellationToken);
+    }
 }
-
-/// <summary>What the accelerator probe found.</summary>
-/// <param name="IsKvm">Guests run on KVM; else on TCG.</param>
-/// <param name="Reason">Why, in words for a person.</param>
-public sealed record AcceleratorReport(bool IsKvm, string Reason);

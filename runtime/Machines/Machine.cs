@@ -7,7 +7,7 @@ namespace Vks.Runtime.Machines;
 
 /// <summary>One microVM, from the first request until its last resource is released.</summary>
 /// <remarks>Only the driver (Machine.Driver.cs) changes state. Everyone else sends a command or reads <see cref="Current"/>.</remarks>
-public sealed partial class Machine
+public sealed partial class Machine : IAsyncDisposable
 {
     private readonly IMachineBackend _backend;
     private readonly TimeProvider _time;
@@ -26,6 +26,7 @@ public sealed partial class Machine
     private readonly Task _driver;
     private Publication _publication;
     private IMachineRun? _run;
+    private int _lettingGo;
 
     /// <summary>A new machine, or one taken back from an earlier daemon.</summary>
     internal Machine(MachineSpec spec, IMachineBackend backend, ConsoleLog console, TimeProvider time, ILogger logger, IMachineRun? adopted = null)
@@ -131,9 +132,16 @@ public sealed partial class Machine
     /// <summary>Lets go: the driver ends, a start under way is undone, a running machine runs on. May be called twice.</summary>
     internal async Task LetGoAsync()
     {
-        await _letGo.CancelAsync();
+        if (Interlocked.Exchange(ref _lettingGo, 1) == 0)
+        {
+            await _letGo.CancelAsync();
+        }
+
         await _driver;
     }
+
+    /// <summary>The engine lets go of its machines itself; this is what it does then.</summary>
+    async ValueTask IAsyncDisposable.DisposeAsync() => await LetGoAsync();
 
     private async Task SendAsync(MachineCommand command, CancellationToken cancellationToken)
     {
@@ -157,7 +165,7 @@ public sealed partial class Machine
 
     private MachineException Gone() => new(MachineFault.MachineGone, Id, $"Machine {Id.Prefix} is gone: it was removed, or this daemon is ending.");
 
-    private MachineSnapshot RunningSnapshot(IMachineRun run, long generation) => new()
+    private static MachineSnapshot RunningSnapshot(IMachineRun run, long generation) => new()
     {
         State = MachineState.Running,
         Generation = generation,

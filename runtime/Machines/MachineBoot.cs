@@ -69,7 +69,7 @@ internal sealed partial class MachineBoot(
             }
 
             waitingFor = "the agent";
-            GuestLink link = await GuestLink.OpenAsync(files.AgentSocket, time, loggers, either.Token);
+            GuestLink link = await GuestLink.OpenAsync(files.AgentSocket, usedBefore: false, loggers, either.Token);
             undo.Push("agent's channel", link.DisposeAsync);
             TimeSpan total = time.GetElapsedTime(begin);
 

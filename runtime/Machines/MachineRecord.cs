@@ -42,7 +42,6 @@ internal sealed record MachineRecord
     /// <summary>The disks plugged in, or about to be.</summary>
     public IReadOnlyList<DiskAttachment> Disks { get; init; } = [];
 }
-}
 
 /// <summary>JSON of the files the engine writes for itself.</summary>
 [JsonSourceGenerationOptions(

@@ -32,7 +32,7 @@ internal sealed class ScratchDisks
         {
             foreach ((long offset, byte[] bytes) in blocks)
             {
-                RandomAccess.Write(file, bytes, offset);
+                await RandomAccess.WriteAsync(file, bytes, offset, cancellationToken);
             }
 
             return;

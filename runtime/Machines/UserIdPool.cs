@@ -1,14 +1,18 @@
 namespace Vks.Runtime.Machines;
 
 /// <summary>Hands out host user ids, one per machine, so that one QEMU can touch nothing of another.</summary>
-internal sealed class UserIdPool(uint first)
+internal sealed class UserIdPool
 {
     /// <summary>How many ids there are.</summary>
     internal const int Size = 65536;
 
     private readonly Lock _lock = new();
     private readonly HashSet<uint> _taken = [];
-    private uint _next = first;
+    private readonly uint _first;
+    private uint _next;
+
+    /// <summary>All ids are free.</summary>
+    internal UserIdPool(uint first) => _first = _next = first;
 
     /// <summary>An id nobody has. Goes round, so that an id just released is not taken again at once.</summary>
     /// <returns>The id, or null when all are taken.</returns>
@@ -19,7 +23,7 @@ internal sealed class UserIdPool(uint first)
             for (int tried = 0; tried < Size; tried++)
             {
                 uint candidate = _next;
-                _next = candidate + 1 == first + Size ? first : candidate + 1;
+                _next = candidate + 1 == _first + Size ? _first : candidate + 1;
                 if (_taken.Add(candidate))
                 {
                     return candidate;
