@@ -115,6 +115,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, EntryPoint = "waitpid", SetLastError = true)]
     internal static partial int WaitPid(int pid, int* status, int options);
 
+    [LibraryImport(Name, EntryPoint = "waitid", SetLastError = true)]
+    internal static partial int WaitId(int kind, uint id, void* info, int options);
+
     [LibraryImport(Name, EntryPoint = "unshare", SetLastError = true)]
     internal static partial int Unshare(int flags);
 

@@ -77,11 +77,11 @@ internal sealed unsafe class Reaper : IDisposable
 
     private void Run()
     {
-        const int ByAll = 0, Exited = 4, NoReap = 0x01000000, WaitIdCall = 247;
+        const int ByAll = 0, Exited = 4, NoReap = 0x01000000;
         byte* info = stackalloc byte[128];
         while (true)
         {
-            nint waited = Libc.SystemCall(WaitIdCall, ByAll, 0, (nint)info, Exited | NoReap);
+            int waited = Libc.WaitId(ByAll, 0, info, Exited | NoReap);
             if (waited < 0)
             {
                 if (Marshal.GetLastPInvokeError() == Constants.NoChild)
