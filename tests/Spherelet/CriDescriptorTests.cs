@@ -51,7 +51,7 @@ public sealed class CriDescriptorTests
     };
 
     /// <summary>The files of both services and all they import.</summary>
-    private static IEnumerable<FileDescriptorProto> OurFiles()
+    private static Dictionary<string, FileDescriptorProto>.ValueCollection OurFiles()
     {
         var found = new Dictionary<string, FileDescriptorProto>(StringComparer.Ordinal);
         var open = new Stack<FileDescriptor>([RuntimeServiceReflection.Descriptor, ImageServiceReflection.Descriptor]);
