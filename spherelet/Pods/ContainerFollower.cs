@@ -58,13 +58,20 @@ internal sealed partial class ContainerFollower(TimeProvider time, ILogger<Conta
     }
 
     /// <summary>The record of a container that ended in its guest.</summary>
-    internal static ContainerRecord Ended(ContainerRecord record, ContainerReport report) => record with
+    /// <remarks>The guest's clock may be off a little; how long the container ran is taken from it, and when it began from the host.</remarks>
+    internal ContainerRecord Ended(ContainerRecord record, ContainerReport report)
     {
-        StartedUnixNanoseconds = record.StartedUnixNanoseconds != 0 ? record.StartedUnixNanoseconds : report.StartedUnixNanoseconds,
-        FinishedUnixNanoseconds = Math.Max(1, report.FinishedUnixNanoseconds),
-        ExitCode = report.ExitCode,
-        Reason = report.OutOfMemory ? "OOMKilled" : report.ExitCode == 0 ? "Completed" : "Error",
-    };
+        long now = UnixTime.Nanoseconds(time.GetUtcNow());
+        long started = record.StartedUnixNanoseconds != 0 ? record.StartedUnixNanoseconds : Math.Clamp(report.StartedUnixNanoseconds, record.CreatedUnixNanoseconds, now);
+        long ran = Math.Max(0, report.FinishedUnixNanoseconds - report.StartedUnixNanoseconds);
+        return record with
+        {
+            StartedUnixNanoseconds = started,
+            FinishedUnixNanoseconds = Math.Min(started + ran, Math.Max(started, now)),
+            ExitCode = report.ExitCode,
+            Reason = report.OutOfMemory ? "OOMKilled" : report.ExitCode == 0 ? "Completed" : "Error",
+        };
+    }
 
     /// <summary>The record of a container that ended with its machine.</summary>
     internal ContainerRecord Killed(ContainerRecord record, PodSandbox sandbox) => record with

@@ -51,7 +51,10 @@ internal sealed partial class ContainerService
         if (started && container.Record.StartedUnixNanoseconds == 0 && container.Record.Phase == ContainerPhase.Created)
         {
             // The daemon ended between the start and its record.
-            container.Change(record => record with { StartedUnixNanoseconds = Math.Max(1, report!.StartedUnixNanoseconds) });
+            container.Change(record => record with
+            {
+                StartedUnixNanoseconds = Math.Max(record.CreatedUnixNanoseconds, report!.StartedUnixNanoseconds),
+            });
         }
 
         if (container.Record.Phase == ContainerPhase.Exited)

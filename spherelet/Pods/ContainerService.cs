@@ -60,13 +60,13 @@ internal sealed partial class ContainerService(
             ContainerLog log = OpenLog(container.Record);
             try
             {
-                ContainerStarted started = await container.Sandbox.Guest.CallAsync(
+                await container.Sandbox.Guest.CallAsync(
                     GuestMethods.StartContainer,
                     new ContainerReference(container.Id),
                     GuestJson.Default.ContainerReference,
                     GuestJson.Default.ContainerStarted,
                     cancellationToken);
-                container.Change(record => record with { StartedUnixNanoseconds = Math.Max(1, started.StartedUnixNanoseconds) });
+                container.Change(record => record with { StartedUnixNanoseconds = UnixTime.Nanoseconds(time.GetUtcNow()) });
             }
             catch (GuestException cause) when (cause.Fault == GuestFault.CannotExecute)
             {

@@ -42,9 +42,9 @@ internal sealed partial class PodService(
             store.Save(record);
 
             undo.Push("the share", token => share.ReleasePodAsync(id, token));
-            Directory.CreateDirectory(store.ShareDirectory(id));
+            string shareDirectory = await share.PrepareAsync(id, cancellationToken);
             undo.Push("the machine", token => engine.RemoveAsync(MachineId.Parse(id), token));
-            MachineSpec spec = MachinePlan.ToSpec(id, config, record.Network, store.ShareDirectory(id), options, Environment.ProcessorCount);
+            MachineSpec spec = MachinePlan.ToSpec(id, config, record.Network, shareDirectory, options, Environment.ProcessorCount);
             Machine machine = await engine.CreateAsync(spec, cancellationToken);
             await ConfigureAsync(machine, record, cancellationToken);
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using CliWrap;
 using CliWrap.Buffered;
 using Vks.Runtime.Guest.Protocol;
@@ -11,6 +10,22 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
 {
     /// <summary>The virtio-9p tag of the shared directory.</summary>
     public const string Tag = "vks";
+
+    /// <summary>Makes the pod's shared directory. Call before QEMU starts, and undo with <see cref="ReleasePodAsync"/>.</summary>
+    /// <returns>The directory.</returns>
+    /// <exception cref="PodException"><see cref="PodFault.HostFailed"/>: mount(8) refused.</exception>
+    public async Task<string> PrepareAsync(string podId, CancellationToken cancellationToken)
+    {
+        string directory = store.ShareDirectory(podId);
+        Directory.CreateDirectory(directory);
+        if (!HostMounts.IsShared(directory))
+        {
+            // QEMU lives in a mount namespace of its own; what is bound later shows there only below a shared mount.
+            await RunAsync("mount", ["--bind", "--make-shared", directory, directory], podId, cancellationToken);
+        }
+
+        return directory;
+    }
 
     /// <summary>Binds a container's host paths. On failure nothing of the container is left bound.</summary>
     /// <param name="podId">The pod.</param>
@@ -92,13 +107,13 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
             return;
         }
 
-        foreach (string mountPoint in MountsBelow(directory).AsEnumerable().Reverse())
+        foreach (string mountPoint in HostMounts.Below(directory).Reverse())
         {
             // Lazy: a guest that still has a file open keeps only that file.
             await RunAsync("umount", ["--lazy", mountPoint], mountPoint, cancellationToken);
         }
 
-        if (MountsBelow(directory).FirstOrDefault() is { } left)
+        if (HostMounts.Below(directory).FirstOrDefault() is { } left)
         {
             // Deleting now would delete the host's own files.
             throw new PodException(PodFault.HostFailed, directory, $"'{left}' is still mounted; unmount it by hand, then try again.");
@@ -106,43 +121,6 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
 
         Directory.Delete(directory, recursive: true);
         ShareReleased(directory);
-    }
-
-    /// <summary>Mount points at or below the directory, in the order they were mounted.</summary>
-    private static List<string> MountsBelow(string directory)
-    {
-        // proc(5), mountinfo: the fifth field is the mount point, with space, tab, newline and backslash as octal escapes.
-        string prefix = directory + "/";
-        return
-        [
-            .. File.ReadLines("/proc/self/mountinfo")
-                .Select(line => Unescape(line.Split(' ')[4]))
-                .Where(path => path == directory || path.StartsWith(prefix, StringComparison.Ordinal)),
-        ];
-    }
-
-    private static string Unescape(string field)
-    {
-        if (!field.Contains('\\', StringComparison.Ordinal))
-        {
-            return field;
-        }
-
-        var text = new StringBuilder(field.Length);
-        for (var index = 0; index < field.Length; index++)
-        {
-            if (field[index] == '\\' && index + 3 < field.Length)
-            {
-                text.Append((char)Convert.ToInt32(field.Substring(index + 1, 3), 8));
-                index += 3;
-            }
-            else
-            {
-                text.Append(field[index]);
-            }
-        }
-
-        return text.ToString();
     }
 
     private static async Task RunAsync(string tool, IReadOnlyList<string> arguments, string subject, CancellationToken cancellationToken)

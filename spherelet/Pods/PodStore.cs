@@ -90,7 +90,14 @@ internal sealed partial class PodStore(PodOptions options, ILogger<PodStore> log
     private static void Write<T>(string path, T value, JsonTypeInfo<T> type)
     {
         string draft = path + ".new";
-        using (var file = new FileStream(draft, FileMode.Create, FileAccess.Write, FileShare.None))
+        var onlyOwner = new FileStreamOptions
+        {
+            Mode = FileMode.Create,
+            Access = FileAccess.Write,
+            Share = FileShare.None,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        };
+        using (var file = new FileStream(draft, onlyOwner))
         {
             JsonSerializer.Serialize(file, value, type);
         }
