@@ -7,16 +7,18 @@ namespace Vks.Tests.Kit;
 /// <summary>Builds tar archives for layers, honest ones and others.</summary>
 internal sealed class ImageBuilderTar
 {
-    private readonly MemoryStream _bytes = new();
+    private readonly List<byte> _bytes = [];
 
     /// <summary>Adds an entry; its size is that of the content.</summary>
     public ImageBuilderTar Add(TarEntry entry, byte[]? content = null)
     {
         content ??= [];
-        TarStreamWriter writer = new(_bytes);
+        using MemoryStream bytes = new();
+        TarStreamWriter writer = new(bytes);
         Complete(writer.WriteHeaderAsync(entry with { Size = content.Length }, CancellationToken.None));
-        _bytes.Write(content);
+        bytes.Write(content);
         Complete(writer.PadAsync(content.Length, CancellationToken.None));
+        _bytes.AddRange(bytes.ToArray());
         return this;
     }
 
@@ -42,17 +44,12 @@ internal sealed class ImageBuilderTar
     /// <summary>Adds bytes as they are.</summary>
     public ImageBuilderTar Raw(byte[] bytes)
     {
-        _bytes.Write(bytes);
+        _bytes.AddRange(bytes);
         return this;
     }
 
     /// <summary>The archive with its end marker.</summary>
-    public byte[] ToArray()
-    {
-        TarStreamWriter writer = new(_bytes);
-        Complete(writer.FinishAsync(CancellationToken.None));
-        return _bytes.ToArray();
-    }
+    public byte[] ToArray() => [.. _bytes, .. new byte[2 * TarHeader.BlockSize]];
 
     /// <summary>A header block with a right checksum and any fields.</summary>
     public static byte[] Header(string name, char type, string size = "00000000000", string magic = "ustar\000", string link = "")

@@ -2,7 +2,6 @@ using System.Text;
 using CliWrap;
 using Vks.Spherelet.Images;
 using Vks.Tests.Kit;
-using Xunit;
 
 namespace Vks.Tests.Spherelet;
 
@@ -125,9 +124,9 @@ public sealed class ImageFaultTests
         ImageBuilder image = new ImageBuilder().RandomLayer("a", 100_000);
         await image.PushAsync($"{lab.Registry.Host}/bad:1");
         string blob = lab.Registry.BlobFile(image.LayerDigests[0]);
-        byte[] content = await File.ReadAllBytesAsync(blob);
+        byte[] content = await File.ReadAllBytesAsync(blob, ImageLab.Deadline);
         content[50_000] ^= 0xff;
-        await File.WriteAllBytesAsync(blob, content);
+        await File.WriteAllBytesAsync(blob, content, ImageLab.Deadline);
 
         ImageException fault = await lab.PullFailsAsync("bad:1");
 
@@ -203,7 +202,7 @@ public sealed class ImageFaultTests
             Assert.Equal(ImageFault.NoSpace, fault.Fault);
             Assert.Contains(mount, fault.Message, StringComparison.Ordinal);
             Assert.Contains($"of {mib} MiB free", fault.Message, StringComparison.Ordinal);
-            Assert.Empty(Directory.EnumerateFiles(mount, "*", SearchOption.AllDirectories).Where(file => !file.EndsWith("json", StringComparison.Ordinal) && !file.EndsWith("oci-layout", StringComparison.Ordinal)));
+            Assert.DoesNotContain(Directory.EnumerateFiles(mount, "*", SearchOption.AllDirectories), file => !file.EndsWith("json", StringComparison.Ordinal) && !file.EndsWith("oci-layout", StringComparison.Ordinal));
             await lab.PullAsync("small:1");
         }
         finally

@@ -1,10 +1,8 @@
 using CliWrap;
 using CliWrap.Buffered;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Vks.Spherelet.Images;
 using Vks.Tests.Kit;
-using Xunit;
 
 namespace Vks.Tests.Spherelet;
 

@@ -3,7 +3,6 @@ using System.Text;
 using CliWrap;
 using Vks.Spherelet.Images;
 using Vks.Tests.Kit;
-using Xunit;
 
 namespace Vks.Tests.Spherelet;
 
@@ -167,8 +166,8 @@ public sealed class LayerMergerTests : IDisposable
         string path = Path.Combine(_folder, "cut");
         ImageBuilder image = new ImageBuilder().RandomLayer("f", 100_000);
         image.Write(Path.Combine(_folder, "layout"));
-        byte[] blob = await File.ReadAllBytesAsync(Path.Combine(_folder, "layout", "blobs", "sha256", image.LayerDigests[0]["sha256:".Length..]));
-        await File.WriteAllBytesAsync(path, blob[..60_000]);
+        byte[] blob = await File.ReadAllBytesAsync(Path.Combine(_folder, "layout", "blobs", "sha256", image.LayerDigests[0]["sha256:".Length..]), ImageLab.Deadline);
+        await File.WriteAllBytesAsync(path, blob[..60_000], ImageLab.Deadline);
 
         LayerException fault = await Assert.ThrowsAsync<LayerException>(() =>
             LayerMerger.PlanAsync([new ImageLayer("sha256:x", path, "sha256:y")], 1 << 30, ImageLab.Deadline));
