@@ -14,7 +14,10 @@ internal sealed class DaemonLock : IDisposable
         string path = Path.Combine(rootDirectory, "spherelet.lock");
         try
         {
-            Directory.CreateDirectory(rootDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            // Others may pass through and list nothing: each QEMU runs as a user of its own and opens what it was given below.
+            Directory.CreateDirectory(
+                rootDirectory,
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
             return new DaemonLock(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
         }
         catch (UnauthorizedAccessException problem)
