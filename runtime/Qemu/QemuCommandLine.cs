@@ -121,7 +121,7 @@ internal static class QemuCommandLine
     // security_model=none: files belong to QEMU's own user, and a chown by the guest is quietly not done.
     private static IEnumerable<string> Share(QemuShare share) =>
     [
-        "-fsdev", $"local,id=share0,path={Escape(share.Path)},security_model=none,multidevs=remap",
+        "-fsdev", $"local,id=share0,path={Inherited(QemuDescriptor.Share)},security_model=none,multidevs=remap",
         "-device", $"virtio-9p-device,fsdev=share0,mount_tag={Escape(share.Tag)}",
     ];
 

@@ -41,6 +41,7 @@ internal sealed class QemuProcess : IDisposable
         string program = QemuProbe.FindProgram(launch.Program);
         using SafeFileHandle kernel = OpenGuestFile(settings.KernelPath, "kernel");
         using SafeFileHandle initramfs = OpenGuestFile(settings.InitramfsPath, "initramfs");
+        using SafeFileHandle? share = settings.Share is null ? null : OpenShare(settings.Share.Path);
         ChildSettings child = new()
         {
             Program = program,
@@ -53,6 +54,7 @@ internal sealed class QemuProcess : IDisposable
                 (QemuDescriptor.Kernel, kernel),
                 (QemuDescriptor.Initramfs, initramfs),
                 .. Optional(QemuDescriptor.Tap, launch.Tap, settings.Network is not null, nameof(launch.Tap)),
+                .. Optional(QemuDescriptor.Share, share, settings.Share is not null, nameof(settings.Share)),
                 .. Optional(QemuDescriptor.Vhost, launch.Vhost, settings.VsockContextId is not null, nameof(launch.Vhost)),
             ],
             NetnsPath = launch.NetnsPath,
@@ -143,6 +145,19 @@ internal sealed class QemuProcess : IDisposable
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new QemuException(QemuFault.FilesMissing, $"The guest's {what} {path} cannot be read: {exception.Message} Build the guest files, or point the guest directory at them.", exception);
+        }
+    }
+
+    /// <summary>Opened by the daemon: QEMU's user need not reach the folder, and what the host mounts below it later shows all the same.</summary>
+    private static SafeFileHandle OpenShare(string path)
+    {
+        try
+        {
+            return Native.Open(path, LibC.O_RDONLY | LibC.O_DIRECTORY);
+        }
+        catch (HostException exception)
+        {
+            throw new QemuException(QemuFault.FilesMissing, $"The shared folder {path} cannot be opened: {exception.Message}", exception);
         }
     }
 

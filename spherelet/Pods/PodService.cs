@@ -42,7 +42,7 @@ internal sealed partial class PodService(
             store.Save(record);
 
             undo.Push("the share", token => share.ReleasePodAsync(id, token));
-            string shareDirectory = await share.PrepareAsync(id, cancellationToken);
+            string shareDirectory = share.Prepare(id);
             undo.Push("the machine", token => engine.RemoveAsync(MachineId.Parse(id), token));
             MachineSpec spec = MachinePlan.ToSpec(id, config, record.Network, shareDirectory, options, Environment.ProcessorCount);
             Machine machine = await engine.CreateAsync(spec, cancellationToken);

@@ -11,21 +11,9 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
     /// <summary>The virtio-9p tag of the shared directory.</summary>
     public const string Tag = "vks";
 
-    /// <summary>Makes the pod's shared directory. Call before QEMU starts, and undo with <see cref="ReleasePodAsync"/>.</summary>
+    /// <summary>Makes the pod's shared directory, which QEMU holds open. Undo with <see cref="ReleasePodAsync"/>.</summary>
     /// <returns>The directory.</returns>
-    /// <exception cref="PodException"><see cref="PodFault.HostFailed"/>: mount(8) refused.</exception>
-    public async Task<string> PrepareAsync(string podId, CancellationToken cancellationToken)
-    {
-        string directory = store.ShareDirectory(podId);
-        Directory.CreateDirectory(directory);
-        if (!HostMounts.IsShared(directory))
-        {
-            // QEMU lives in a mount namespace of its own; what is bound later shows there only below a shared mount.
-            await RunAsync("mount", ["--bind", "--make-shared", directory, directory], podId, cancellationToken);
-        }
-
-        return directory;
-    }
+    public string Prepare(string podId) => Directory.CreateDirectory(store.ShareDirectory(podId)).FullName;
 
     /// <summary>Binds a container's host paths. On failure nothing of the container is left bound.</summary>
     /// <param name="podId">The pod.</param>

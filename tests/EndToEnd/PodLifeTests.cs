@@ -32,7 +32,7 @@ public sealed class PodLifeTests(NodeLab lab)
         }, TimeSpan.FromSeconds(20), () => $"no page from {status.Network.Ip}\n{lab.Daemon.Log}", Token);
         string kernel = (await pod.ExecAsync(container, Token, "uname", "-r")).Trim();
 
-        Assert.Contains("<html", page, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("<!doctype html", page, StringComparison.OrdinalIgnoreCase);
         Assert.NotEqual((await File.ReadAllTextAsync("/proc/sys/kernel/osrelease", Token)).Trim(), kernel);
         Assert.Equal(pod.Config.Hostname, (await pod.ExecAsync(container, Token, "hostname")).Trim());
         Assert.Equal(PodSandboxState.SandboxReady, status.State);
