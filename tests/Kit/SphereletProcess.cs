@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
 using CliWrap;
@@ -10,7 +11,6 @@ namespace Vks.Tests.Kit;
 internal sealed class SphereletProcess : IAsyncDisposable
 {
     private readonly StringBuilder _log = new();
-    private readonly CancellationTokenSource _kill = new();
     private readonly CancellationTokenSource _terminate = new();
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _running = Task.CompletedTask;
@@ -73,10 +73,23 @@ internal sealed class SphereletProcess : IAsyncDisposable
         return daemon;
     }
 
-    /// <summary>kill -9, and waits until it is gone.</summary>
+    /// <summary>kill -9 of the daemon alone, and waits until it is gone. Its machines are children and go on.</summary>
     public async Task KillAsync()
     {
-        await _kill.CancelAsync();
+        if (!_running.IsCompleted && Pid != 0)
+        {
+            // Not by a token of CliWrap, which kills the whole tree.
+            try
+            {
+                using Process daemon = Process.GetProcessById(Pid);
+                daemon.Kill();
+            }
+            catch (ArgumentException)
+            {
+                // It has ended in this moment.
+            }
+        }
+
         await _running.WaitAsync(TimeSpan.FromSeconds(10));
     }
 
@@ -101,7 +114,6 @@ internal sealed class SphereletProcess : IAsyncDisposable
         _disposed = true;
         Cri?.Dispose();
         await KillAsync();
-        _kill.Dispose();
         _terminate.Dispose();
     }
 
@@ -109,7 +121,7 @@ internal sealed class SphereletProcess : IAsyncDisposable
     {
         try
         {
-            await foreach (CommandEvent happened in command.ListenAsync(Encoding.UTF8, Encoding.UTF8, _kill.Token, _terminate.Token))
+            await foreach (CommandEvent happened in command.ListenAsync(Encoding.UTF8, Encoding.UTF8, CancellationToken.None, _terminate.Token))
             {
                 switch (happened)
                 {
