@@ -95,7 +95,7 @@ public sealed class RestartTests(NodeLab lab)
     }
 
     private string QemuOf(PodUnderTest pod) =>
-        Assert.Single(LeakCheck.Take(lab.Directory, 0).Processes, line => line.Contains("qemu-system", StringComparison.Ordinal) && line.Contains(pod.Id, StringComparison.Ordinal)).Split(' ')[0];
+        Assert.Single(lab.TakeLeakCheck().Processes, line => line.Contains("qemu-system", StringComparison.Ordinal) && line.Contains(pod.Id, StringComparison.Ordinal)).Split(' ')[0];
 
     private static IEnumerable<int> Numbers(PodUnderTest pod) =>
         pod.ReadLog("c0").Split('\n').Where(line => line.Contains(" F line-", StringComparison.Ordinal))

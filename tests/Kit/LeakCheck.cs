@@ -3,8 +3,7 @@ using System.Globalization;
 namespace Vks.Tests.Kit;
 
 /// <summary>
-/// What one lab has on the host right now: processes, network namespaces, mounts, sockets, cgroups, files, links and host firewall
-/// rules. Two equal snapshots mean that nothing was left in between.
+/// What one lab has on the host right now: processes, network namespaces, mounts, sockets, cgroups, files, and links. Two equal snapshots mean that nothing was left in between.
 /// </summary>
 internal sealed record LeakCheck
 {
@@ -25,29 +24,31 @@ internal sealed record LeakCheck
     /// <summary>Descriptors the daemon has open; compared with a small allowance by callers, since pools breathe.</summary>
     public required int DaemonDescriptors { get; init; }
 
-    /// <summary>Looks at the host.</summary>
-    /// <param name="labDirectory">Folder that all paths of the lab lie below; the marker by which its things are known.</param>
+    /// <summary>Looks at the host. What belongs to other daemons on it does not count: a thing is ours by path, by pod id or by bridge.</summary>
+    /// <param name="labDirectory">Folder that all paths of the lab lie below.</param>
     /// <param name="daemonPid">The daemon, or 0.</param>
-    /// <param name="netnsPrefix">How the lab's network namespaces are named.</param>
-    public static LeakCheck Take(string labDirectory, int daemonPid, string netnsPrefix = "vks-") => new()
+    /// <param name="podIds">Every pod id this lab ever had.</param>
+    /// <param name="bridgeName">The bridge of the lab's pods.</param>
+    public static LeakCheck Take(string labDirectory, int daemonPid, IReadOnlySet<string> podIds, string bridgeName)
     {
-        Processes = ProcessesOf(labDirectory, daemonPid),
-        NetworkNamespaces = Names("/run/netns", netnsPrefix),
-        Mounts = [.. File.ReadLines("/proc/self/mountinfo").Select(line => line.Split(' ')[4])
-            .Where(path => path.StartsWith(labDirectory, StringComparison.Ordinal)
-                || path.StartsWith("/run/netns/" + netnsPrefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)],
-        UnixSockets = [.. File.ReadLines("/proc/net/unix").Select(line => line.Split(' ')[^1])
-            .Where(path => path.StartsWith(labDirectory + "/run/machines", StringComparison.Ordinal)).Order(StringComparer.Ordinal)],
-        Cgroups = CgroupsOf(),
-        Files = Directory.Exists(labDirectory)
-            ? [.. new[] { "root/machines", "root/pods", "run/machines" }
-                .Select(folder => System.IO.Path.Combine(labDirectory, folder)).Where(Directory.Exists)
-                .SelectMany(folder => Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories)).Order(StringComparer.Ordinal)]
-            : [],
-        Links = [.. Directory.EnumerateFileSystemEntries("/sys/class/net").Select(System.IO.Path.GetFileName)
-            .OfType<string>().Where(name => name.StartsWith("veth", StringComparison.Ordinal)).Order(StringComparer.Ordinal)],
-        DaemonDescriptors = daemonPid == 0 ? 0 : Directory.EnumerateFileSystemEntries($"/proc/{daemonPid}/fd").Count(),
-    };
+        HashSet<string> namespaces = [.. podIds.Select(id => "vks-" + id[..12])];
+        return new LeakCheck
+        {
+            Processes = ProcessesOf(labDirectory, daemonPid),
+            NetworkNamespaces = [.. Names("/run/netns").Where(namespaces.Contains)],
+            Mounts = [.. File.ReadLines("/proc/self/mountinfo").Select(line => line.Split(' ')[4])
+                .Where(path => path.StartsWith(labDirectory + "/", StringComparison.Ordinal)
+                    || (path.StartsWith("/run/netns/", StringComparison.Ordinal) && namespaces.Contains(Path.GetFileName(path)))).Order(StringComparer.Ordinal)],
+            UnixSockets = [.. File.ReadLines("/proc/net/unix").Select(line => line.Split(' ')[^1])
+                .Where(path => path.StartsWith(labDirectory + "/run/machines", StringComparison.Ordinal)).Order(StringComparer.Ordinal)],
+            Cgroups = [.. AllCgroups().Where(folder => podIds.Contains(Path.GetFileName(folder)))],
+            Files = [.. new[] { "root/machines", "root/pods", "root/cni/pods", "run/machines" }
+                .Select(folder => Path.Combine(labDirectory, folder)).Where(Directory.Exists)
+                .SelectMany(folder => Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories)).Order(StringComparer.Ordinal)],
+            Links = [.. Names("/sys/class/net").Where(link => Path.GetFileName(new FileInfo($"/sys/class/net/{link}/master").LinkTarget) == bridgeName)],
+            DaemonDescriptors = !Directory.Exists($"/proc/{daemonPid}/fd") ? 0 : Directory.EnumerateFileSystemEntries($"/proc/{daemonPid}/fd").Count(),
+        };
+    }
 
     /// <summary>Waits until nothing is there that was not there before; what the kernel frees late may take a moment.</summary>
     public static async Task<LeakCheck> SettleAsync(Func<LeakCheck> take, LeakCheck before, CancellationToken cancellationToken)
@@ -84,7 +85,7 @@ internal sealed record LeakCheck
         List<string> found = [];
         foreach (string folder in Directory.EnumerateDirectories("/proc"))
         {
-            if (!int.TryParse(System.IO.Path.GetFileName(folder), CultureInfo.InvariantCulture, out int pid) || pid == daemonPid)
+            if (!int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out int pid) || pid == daemonPid)
             {
                 continue;
             }
@@ -108,15 +109,12 @@ internal sealed record LeakCheck
         return found;
     }
 
-    private static List<string> Names(string folder, string prefix) =>
+    private static List<string> Names(string folder) =>
         Directory.Exists(folder)
-            ? [.. Directory.EnumerateFileSystemEntries(folder).Select(System.IO.Path.GetFileName).OfType<string>()
-                .Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)]
+            ? [.. Directory.EnumerateFileSystemEntries(folder).Select(Path.GetFileName).OfType<string>().Order(StringComparer.Ordinal)]
             : [];
 
-    private static List<string> CgroupsOf() =>
-        Directory.Exists("/sys/fs/cgroup")
-            ? [.. Directory.EnumerateDirectories("/sys/fs/cgroup", "vks", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 2 })
-                .SelectMany(folder => Directory.EnumerateDirectories(folder)).Order(StringComparer.Ordinal)]
-            : [];
+    private static IEnumerable<string> AllCgroups() =>
+        Directory.EnumerateDirectories("/sys/fs/cgroup", "vks", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 4 })
+            .SelectMany(Directory.EnumerateDirectories).Order(StringComparer.Ordinal);
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using CliWrap;
 using CliWrap.Buffered;
 using Vks.Spherelet.Client;
@@ -12,9 +13,10 @@ namespace Vks.Tests.Kit;
 /// One host of our own: a registry with the demo image and a daemon, both on folders below <c>/tmp/vks-test-*</c>. Shared by the end-to-end
 /// tests, which run one after another; taken down with proof that nothing is left.
 /// </summary>
-public sealed class NodeLab : IAsyncLifetime
+public sealed partial class NodeLab : IAsyncLifetime
 {
     private readonly List<DemoRegistry> _registries = [];
+    private readonly HashSet<string> _podIds = [];
     private LeakCheck? _before;
 
     /// <summary>Everything of this lab lies below it. Short, because socket paths are.</summary>
@@ -34,7 +36,7 @@ public sealed class NodeLab : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         CancellationToken cancellationToken = TestContext.Current.CancellationToken;
-        _before = LeakCheck.Take(Directory, 0);
+        _before = TakeLeakCheck();
         System.IO.Directory.CreateDirectory(Path.Combine(Directory, "cni"));
         DemoRegistry registry = await DemoRegistry.StartAsync(Path.Combine(Directory, "registry"), cancellationToken);
         _registries.Add(registry);
@@ -53,11 +55,28 @@ public sealed class NodeLab : IAsyncLifetime
     internal async Task RestartDaemonAsync(CancellationToken cancellationToken)
     {
         await Daemon.DisposeAsync();
+        RememberPods();
         Daemon = await SphereletProcess.StartAsync(Directory, cancellationToken, DaemonArguments);
     }
 
     /// <summary>What this lab has on the host now.</summary>
-    internal LeakCheck TakeLeakCheck() => LeakCheck.Take(Directory, Daemon.Pid);
+    internal LeakCheck TakeLeakCheck()
+    {
+        RememberPods();
+        return LeakCheck.Take(Directory, Daemon?.Pid ?? 0, _podIds, BridgeName);
+    }
+
+    /// <summary>Pod ids from the daemon's words and folders: what a killed daemon began may be known from only one of them.</summary>
+    private void RememberPods()
+    {
+        _podIds.UnionWith(PodId().Matches(Daemon?.Log ?? "").Select(match => match.Value));
+        _podIds.UnionWith(new[] { "root/pods", "root/machines", "root/cni/pods" }.Select(folder => Path.Combine(Directory, folder))
+            .Where(System.IO.Directory.Exists).SelectMany(System.IO.Directory.EnumerateFileSystemEntries)
+            .SelectMany(path => PodId().Matches(Path.GetFileName(path))).Select(match => match.Value));
+    }
+
+    [GeneratedRegex("[0-9a-f]{64}")]
+    private static partial Regex PodId();
 
     /// <summary>Removes every pod.</summary>
     internal async Task RemoveAllPodsAsync(CancellationToken cancellationToken)
@@ -74,6 +93,7 @@ public sealed class NodeLab : IAsyncLifetime
         if (Daemon is not null)
         {
             await RemoveAllPodsAsync(CancellationToken.None);
+            RememberPods();
             await Daemon.StopAsync();
             await Daemon.DisposeAsync();
         }
@@ -84,7 +104,7 @@ public sealed class NodeLab : IAsyncLifetime
         }
 
         await Cli.Wrap("ip").WithArguments(["link", "delete", BridgeName]).WithValidation(CommandResultValidation.None).ExecuteAsync();
-        LeakCheck after = await LeakCheck.SettleAsync(() => LeakCheck.Take(Directory, 0), _before!, CancellationToken.None);
+        LeakCheck after = await LeakCheck.SettleAsync(TakeLeakCheck, _before!, CancellationToken.None);
         Assert.Empty(_before!.Differences(after));
         System.IO.Directory.Delete(Directory, recursive: true);
     }
