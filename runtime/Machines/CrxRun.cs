@@ -94,7 +94,8 @@ internal sealed class CrxRun : IMachineRun
         Record(record => record with { Disks = [.. record.Disks.Where(known => known.Serial != disk.Serial), disk] });
         try
         {
-            await _parts.Qmp.AttachDiskAsync(new QmpDisk(disk.Serial, disk.ReadOnly), file, cancellationToken);
+            QmpDisk plug = new(disk.Serial, disk.ReadOnly) { IsBlockDevice = HostFile.IsBlockDevice(disk.Path) };
+            await _parts.Qmp.AttachDiskAsync(plug, file, cancellationToken);
         }
         catch (QmpException)
         {
@@ -132,8 +133,9 @@ internal sealed class CrxRun : IMachineRun
     {
         ProcessExit exit = await _parts.Process.Exited;
 
-        // The last words of the guest are in the socket when its QEMU is gone; a moment is enough to read them.
-        await Task.WhenAny(_parts.Console.Drained, Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System));
+        // The last words of QEMU and guest are in pipe and socket when the process is gone; a moment is enough to read them.
+        Task lastWords = Task.WhenAll(_parts.Console.Drained, _parts.Process.OutputEnded);
+        await Task.WhenAny(lastWords, Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System));
         IReadOnlyList<string> lines = _parts.Process.LastLines;
         string words = lines.Count == 0 ? "without a word" : $"and said:\n  {string.Join("\n  ", lines)}\n";
         return string.Create(CultureInfo.InvariantCulture, $"(process {QemuPid}) {exit} {words}");

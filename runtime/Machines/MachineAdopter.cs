@@ -22,8 +22,16 @@ internal sealed partial class MachineAdopter(CrxEngineOptions options, UserIdPoo
     /// <returns>What runs, with its spec.</returns>
     internal async Task<IReadOnlyList<(MachineSpec Spec, CrxRun Run, ConsoleLog Console)>> AdoptAllAsync(CancellationToken cancellationToken)
     {
-        MachineId[] left = [.. new[] { MachineFiles.StateRoot(options), MachineFiles.RuntimeRoot(options) }
-            .Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Select(Path.GetFileName).Distinct()
+        string stateRoot = MachineFiles.StateRoot(options);
+        string[] paths = [.. new[] { stateRoot, MachineFiles.RuntimeRoot(options) }.Where(Directory.Exists).SelectMany(Directory.EnumerateFileSystemEntries)];
+        foreach (string foreign in paths.Where(path => !MachineId.TryParse(Path.GetFileName(path), out _)))
+        {
+            Foreign(foreign);
+            DeleteForeign(foreign);
+        }
+
+        // A QEMU may have outlived its folders: its name still tells whose it is.
+        MachineId[] left = [.. paths.Concat(QemuScan.NamesBelow(stateRoot)).Select(Path.GetFileName).Distinct()
             .Select(name => MachineId.TryParse(name, out MachineId id) ? id : default).Where(id => id != default)];
         (MachineSpec, CrxRun, ConsoleLog)?[] found = await Task.WhenAll(left.Select(id => AdoptOrCleanAsync(id, cancellationToken)));
         return [.. found.OfType<(MachineSpec, CrxRun, ConsoleLog)>()];
@@ -92,9 +100,13 @@ internal sealed partial class MachineAdopter(CrxEngineOptions options, UserIdPoo
         undo.Push("console", reader.DisposeAsync);
         GuestLink link = await GuestLink.OpenAsync(files.AgentSocket, usedBefore: true, loggers, either.Token);
         undo.Push("agent's channel", link.DisposeAsync);
+
+        // The daemon may have died between writing a disk down and plugging it in, or between unplugging it and striking it out.
+        IReadOnlyList<string> plugged = await qmp.ListDisksAsync(either.Token);
+        MachineRecord facts = record with { Disks = [.. record.Disks.Where(disk => plugged.Contains(disk.Serial))] };
         undo.Clear();
         Cgroup cgroup = Cgroup.Find(MachineFiles.CgroupParent, files.CgroupName);
-        return (record.Spec, new CrxRun(new CrxParts(files, cgroup, process, qmp, link, reader), record, userIds), console);
+        return (record.Spec, new CrxRun(new CrxParts(files, cgroup, process, qmp, link, reader), facts, userIds), console);
     }
 
     /// <summary>
@@ -103,7 +115,7 @@ internal sealed partial class MachineAdopter(CrxEngineOptions options, UserIdPoo
     /// </summary>
     private static async Task EndProcessesAsync(MachineFiles files)
     {
-        foreach (int pid in ProcessesNamed(files.StateDirectory))
+        foreach (int pid in QemuScan.ProcessesNamed(files.StateDirectory))
         {
             if (ProcessStart.ReadTicks(pid) is { } ticks && QemuProcess.TryAdopt(pid, ticks) is { } process)
             {
@@ -112,27 +124,22 @@ internal sealed partial class MachineAdopter(CrxEngineOptions options, UserIdPoo
         }
     }
 
-    private static IEnumerable<int> ProcessesNamed(string name)
-    {
-        foreach (string folder in Directory.EnumerateDirectories("/proc"))
-        {
-            if (int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out int pid) && IsNamed(folder, name))
-            {
-                yield return pid;
-            }
-        }
-    }
-
-    private static bool IsNamed(string folder, string name)
+    private void DeleteForeign(string path)
     {
         try
         {
-            string[] arguments = File.ReadAllText(folder + "/cmdline").Split('\0');
-            return arguments.Zip(arguments.Skip(1)).Any(pair => pair.First == "-name" && pair.Second.Split(',')[0] is var given && (given == name || given == "guest=" + name));
+            if (Directory.Exists(path))
+            {
+                MachineCleaner.Delete(path);
+            }
+            else
+            {
+                File.Delete(path);
+            }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return false; // ended while we looked
+            ForeignStays(exception, path);
         }
     }
 
@@ -147,4 +154,10 @@ internal sealed partial class MachineAdopter(CrxEngineOptions options, UserIdPoo
 
     [LoggerMessage(2033, LogLevel.Error, "Machine {MachineId}: giving up its adoption left the {What} behind")]
     private partial void UndoFailed(Exception exception, MachineId machineId, string what);
+
+    [LoggerMessage(2034, LogLevel.Warning, "{Path} belongs to no machine and is deleted")]
+    private partial void Foreign(string path);
+
+    [LoggerMessage(2035, LogLevel.Error, "{Path} belongs to no machine and could not be deleted")]
+    private partial void ForeignStays(Exception exception, string path);
 }

@@ -89,6 +89,7 @@ internal sealed partial class MachineBoot(
             await Task.WhenAny(process.Exited, Task.Delay(TimeSpan.FromMilliseconds(watchdog.IsCancellationRequested ? 0 : 500), time, CancellationToken.None));
             if (process.Exited.IsCompleted)
             {
+                await Task.WhenAny(process.OutputEnded, Task.Delay(TimeSpan.FromMilliseconds(200), time, CancellationToken.None));
                 QemuException end = process.Describe(await process.Exited);
                 throw new MachineException(
                     MachineFault.QemuFailed, spec.Id, $"QEMU ended while machine {spec.Id.Prefix} waited for {waitingFor}: {end.Message}{ConsoleWords(console)}", end);

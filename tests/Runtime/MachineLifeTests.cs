@@ -6,7 +6,7 @@ using Vks.Runtime.Machines;
 namespace Vks.Tests.Runtime;
 
 /// <summary>A machine's driver over a scripted backend: orders and deaths a real QEMU does not give on demand.</summary>
-public sealed class MachineLifeTests
+public sealed class MachineLifeTests : IAsyncDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
     private static readonly DiskAttachment Disk = new("img", "/disks/img", ReadOnly: true);
@@ -204,6 +204,8 @@ public sealed class MachineLifeTests
         Assert.Equal(MachineFault.MachineGone, (await Assert.ThrowsAsync<MachineException>(() => waiting)).Fault);
         await Assert.ThrowsAsync<MachineException>(() => machine.AttachDiskAsync(Disk, Token));
     }
+
+    public ValueTask DisposeAsync() => _run.DisposeAsync();
 
     private static MachineSpec Spec() => new() { Id = MachineId.Parse("m") };
 
