@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
-using Tmds.Linux;
 
 namespace Vks.Runtime.Host;
 
@@ -48,18 +47,6 @@ internal static partial class HostFile
 
         int errno = Marshal.GetLastPInvokeError();
         return errno == NoData ? extents : throw new HostException("lseek", path, errno);
-    }
-
-    /// <summary>Whether the path leads to a block device (stat(2)); false when it leads nowhere.</summary>
-    internal static unsafe bool IsBlockDevice(string path)
-    {
-        const uint TypeMask = 0xf000;
-        const uint BlockDevice = 0x6000;
-        stat status = default;
-        fixed (byte* name = Native.ZeroTerminated(path))
-        {
-            return LibC.stat(name, &status) == 0 && ((uint)status.st_mode & TypeMask) == BlockDevice;
-        }
     }
 
     /// <summary>open(2).</summary>

@@ -7,12 +7,18 @@ using Vks.Runtime.Qemu;
 namespace Vks.Runtime.Machines;
 
 /// <summary>Finds out whether guests run on KVM, by booting one: there are hosts whose /dev/kvm opens and runs no ordinary guest.</summary>
-internal sealed partial class AcceleratorProbe(CrxEngineOptions options, TimeProvider time, ILogger<AcceleratorProbe> logger)
+/// <remarks>
+/// Only what tells of the accelerator is kept until the host's next boot: a guest that booted, a QEMU that refused /dev/kvm or died, a guest that hung.
+/// A start that never got so far, for want of QEMU, guest files or memory, fails whoever asked and is tried again.
+/// </remarks>
+internal sealed partial class AcceleratorProbe(
+    CrxEngineOptions options, TimeProvider time, ILogger<AcceleratorProbe> logger, string kvmDevice = "/dev/kvm") : IAsyncDisposable
 {
     /// <summary>A guest that runs on KVM answers in a tenth of this.</summary>
     private static readonly TimeSpan s_bootTimeout = TimeSpan.FromSeconds(6);
 
     private readonly Lock _gate = new();
+    private readonly CancellationTokenSource _ending = new();
     private Task<AcceleratorReport>? _finding;
 
     /// <summary>Boots a small machine with the given plan; fails as a start does.</summary>
@@ -30,10 +36,27 @@ internal sealed partial class AcceleratorProbe(CrxEngineOptions options, TimePro
             // One probe for all who wait; a failed one is tried again by the next who asks.
             if (_finding is null || (_finding.IsCompleted && !_finding.IsCompletedSuccessfully))
             {
-                _finding = Task.Run(() => FindAsync(boot, CancellationToken.None), CancellationToken.None);
+                _finding = Task.Run(() => FindAsync(boot, _ending.Token), CancellationToken.None);
             }
 
             return _finding.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Gives a probe under way up and waits until its guest is gone.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _ending.CancelAsync();
+        Task? finding;
+        lock (_gate)
+        {
+            finding = _finding;
+        }
+
+        if (finding is not null)
+        {
+            // Whoever asked is told of its faults; here only its end counts.
+            await finding.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -49,9 +72,9 @@ internal sealed partial class AcceleratorProbe(CrxEngineOptions options, TimePro
                 break;
         }
 
-        if (!File.Exists("/dev/kvm"))
+        if (!File.Exists(kvmDevice))
         {
-            return new AcceleratorReport(false, "TCG (software emulation): the host has no /dev/kvm");
+            return new AcceleratorReport(false, $"TCG (software emulation): the host has no {kvmDevice}");
         }
 
         string subject = Subject();
@@ -80,17 +103,26 @@ internal sealed partial class AcceleratorProbe(CrxEngineOptions options, TimePro
             return new AcceleratorReport(true, string.Create(
                 CultureInfo.InvariantCulture, $"KVM: a guest booted on it in {time.GetElapsedTime(begin).TotalMilliseconds:F0} ms"));
         }
-        catch (MachineException exception) when (exception.Fault is MachineFault.QemuFailed or MachineFault.BootTimedOut or MachineFault.AgentFailed)
+        catch (MachineException exception) when (TellsOfAccelerator(exception))
         {
-            return new AcceleratorReport(false, $"TCG (software emulation): /dev/kvm is there, but no guest boots on it. {exception.Message.Split('\n')[0]}");
+            return new AcceleratorReport(false, $"TCG (software emulation): {kvmDevice} is there, but no guest boots on it. {exception.Message.Split('\n')[0]}");
         }
     }
 
-    /// <summary>What the answer depends on beside the host: another QEMU or guest kernel may do better.</summary>
+    private static bool TellsOfAccelerator(MachineException exception) => exception.Fault switch
+    {
+        MachineFault.BootTimedOut or MachineFault.AgentFailed => true,
+        MachineFault.QemuFailed => exception.InnerException is not QemuException { Fault: QemuFault.ProgramMissing or QemuFault.StartFailed },
+        _ => false,
+    };
+
+    /// <summary>What the answer depends on beside the host: another QEMU, guest kernel or agent may do better.</summary>
     private string Subject()
     {
-        string kernel = Path.Combine(options.GuestDirectory, "vmlinux");
-        return string.Create(CultureInfo.InvariantCulture, $"{options.QemuPath} {kernel} {File.GetLastWriteTimeUtc(kernel).Ticks}");
+        string[] guest = [Path.Combine(options.GuestDirectory, "vmlinux"), Path.Combine(options.GuestDirectory, "initramfs.cpio")];
+        return $"{options.QemuPath} {string.Join(' ', guest.Select(Stamp))}";
+
+        static string Stamp(string path) => string.Create(CultureInfo.InvariantCulture, $"{path} {File.GetLastWriteTimeUtc(path).Ticks}");
     }
 
     private AcceleratorRecord? ReadCache()

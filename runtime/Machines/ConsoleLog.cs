@@ -19,14 +19,14 @@ internal sealed class ConsoleLog
     private int _partialBytes;
     private bool _complete;
 
-    /// <summary>The kept lines, oldest first; the last may be unfinished.</summary>
+    /// <summary>The kept lines, oldest first, at most <see cref="MaxLines"/>; the last may be unfinished.</summary>
     internal IReadOnlyList<string> Tail
     {
         get
         {
             lock (_lock)
             {
-                return _partialBytes == 0 ? [.. _lines] : [.. _lines, Text()];
+                return _partialBytes == 0 ? [.. _lines] : [.. _lines.Skip(_lines.Count - MaxLines + 1), Text()];
             }
         }
     }

@@ -20,6 +20,8 @@ internal sealed partial class CrxBackend(
 
     private const int BootTries = 2;
 
+    private static readonly TimeSpan KillTime = TimeSpan.FromSeconds(3);
+
     private readonly ScratchDisks _scratchDisks = new();
     private readonly ILogger _logger = loggers.CreateLogger<CrxBackend>();
 
@@ -80,6 +82,7 @@ internal sealed partial class CrxBackend(
             step = "booting it";
             var boot = new MachineBoot(options, files, guest, cgroup, time, loggers);
             CrxRun run = await boot.RunAsync(record, console, plan, filesStage, userIds, cancellationToken);
+            undo.Push("QEMU", () => EndAsync(run));
             if (markStarted)
             {
                 run.MarkStarted();
@@ -92,6 +95,13 @@ internal sealed partial class CrxBackend(
         {
             throw CrxFaults.Translate(spec.Id, step, exception);
         }
+    }
+
+    private static async ValueTask EndAsync(CrxRun run)
+    {
+        run.Kill();
+        await run.Ended.WaitAsync(KillTime);
+        await run.DisposeAsync();
     }
 
     private static void MakeFolder(string path)

@@ -12,6 +12,7 @@ public sealed class CrxEngine : IAsyncDisposable
     private readonly MachineAdopter _adopter;
     private readonly AcceleratorProbe _probe;
     private readonly ConcurrentDictionary<MachineId, Machine> _machines = new();
+    private volatile bool _disposed;
 
     /// <summary>Reads nothing and starts nothing yet.</summary>
     /// <param name="options">Folders, programs and limits.</param>
@@ -58,11 +59,19 @@ public sealed class CrxEngine : IAsyncDisposable
             throw new MachineException(MachineFault.InvalidSpec, spec.Id, $"Machine {spec.Id} cannot be: {string.Join("; ", faults)}.");
         }
 
+        ObjectDisposedException.ThrowIf(_disposed, this);
         var machine = new Machine(spec, _backend, new ConsoleLog(), _time, _machineLogger);
         if (!_machines.TryAdd(spec.Id, machine))
         {
             await machine.LetGoAsync();
             throw new MachineException(MachineFault.AlreadyExists, spec.Id, $"Machine {spec.Id} exists; remove it first or choose another id.");
+        }
+
+        if (_disposed)
+        {
+            // Added behind the back of DisposeAsync.
+            await machine.LetGoAsync();
+            throw new ObjectDisposedException(nameof(CrxEngine));
         }
 
         try
@@ -96,6 +105,8 @@ public sealed class CrxEngine : IAsyncDisposable
     /// <summary>Leaves the machines running and lets go of them. A start under way is undone.</summary>
     public async ValueTask DisposeAsync()
     {
+        _disposed = true;
+        await _probe.DisposeAsync();
         await Task.WhenAll(_machines.Values.Select(machine => machine.LetGoAsync()));
         _machines.Clear();
     }
@@ -110,8 +121,10 @@ public sealed class CrxEngine : IAsyncDisposable
     private async Task BootOnceAsync(MachineSpec spec, BootPlan plan, CancellationToken cancellationToken)
     {
         CrxRun run = await _backend.BootAsync(spec, new ConsoleLog(), plan, markStarted: false, cancellationToken);
+
+        // From here on to the end, whoever has lost interest: what was booted must go.
         run.Kill();
-        await run.Ended.WaitAsync(TimeSpan.FromSeconds(3), _time, cancellationToken);
-        await run.CleanAsync(cancellationToken);
+        await run.Ended.WaitAsync(TimeSpan.FromSeconds(3), _time, CancellationToken.None);
+        await run.CleanAsync(CancellationToken.None);
     }
 }

@@ -84,6 +84,13 @@ internal sealed class CrxRun : IMachineRun
     /// <inheritdoc/>
     public async Task PlugAsync(DiskAttachment disk, CancellationToken cancellationToken)
     {
+        FileKind kind = FileKinds.Of(disk.Path);
+        if (kind == FileKind.Other)
+        {
+            throw new MachineException(
+                MachineFault.DiskFailed, _record.Spec.Id, $"Disk '{disk.Serial}' cannot be {disk.Path}: it is neither a file nor a block device.");
+        }
+
         using SafeFileHandle file = File.OpenHandle(
             disk.Path,
             FileMode.Open,
@@ -94,7 +101,7 @@ internal sealed class CrxRun : IMachineRun
         Record(record => record with { Disks = [.. record.Disks.Where(known => known.Serial != disk.Serial), disk] });
         try
         {
-            QmpDisk plug = new(disk.Serial, disk.ReadOnly) { IsBlockDevice = HostFile.IsBlockDevice(disk.Path) };
+            QmpDisk plug = new(disk.Serial, disk.ReadOnly) { IsBlockDevice = kind == FileKind.BlockDevice };
             await _parts.Qmp.AttachDiskAsync(plug, file, cancellationToken);
         }
         catch (QmpException)

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
-using Microsoft.Extensions.Logging;
 
 namespace Vks.Runtime.Machines;
 
@@ -13,6 +11,9 @@ public sealed partial class Machine
     private readonly CancellationTokenSource _giveUpStart = new();
     private Task _startWork = Task.CompletedTask;
     private Task _cleanWork = Task.CompletedTask;
+
+    /// <summary>Cleaning has begun and its event has not been handled. The task does not tell: it completes a moment after its event is seen.</summary>
+    private bool _cleaning;
     private TimeSpan _grace;
 
     /// <summary>Why the machine is going down: null until something decided that. The first reason wins.</summary>
@@ -148,6 +149,8 @@ public sealed partial class Machine
             case MachineEvent.GuestLost:
                 break;
             case MachineEvent.KillFailed failed:
+                _stopping = false;
+                KillFailed(Id, failed.Cause.Message);
                 Fail(_stopWaiters, failed.Cause);
                 Fail(_removeWaiters, failed.Cause);
                 break;
@@ -155,10 +158,12 @@ public sealed partial class Machine
                 HandleDiskFailed(failed.Disk, failed.Work);
                 break;
             case MachineEvent.Cleaned { Cause: null }:
+                _cleaning = false;
                 Publish(MachineState.Removed);
                 Complete(_removeWaiters);
                 break;
             case MachineEvent.Cleaned cleaned:
+                _cleaning = false;
                 Fail(_removeWaiters, cleaned.Cause!);
                 break;
             default:
@@ -184,7 +189,7 @@ public sealed partial class Machine
     private void HandleStartFailed(Exception cause)
     {
         bool asked = Current.State == MachineState.Stopping;
-        Fail(_startWaiters, asked ? new MachineException(MachineFault.MachineGone, Id, $"Machine {Id.Prefix} was stopped while it started.", cause) : cause);
+        Fail(_startWaiters, asked ? StoppedWhileStarting(cause) : cause);
         ReachStopped(asked ? null : cause.Message);
     }
 
@@ -204,6 +209,8 @@ public sealed partial class Machine
             StoppedByItself(Id, reason);
         }
 
+        // Waiters of a start that succeeded after the stop was asked for.
+        Fail(_startWaiters, StoppedWhileStarting(cause: null));
         Complete(_stopWaiters);
         if (_removeWaiters.Count > 0)
         {
@@ -233,8 +240,9 @@ public sealed partial class Machine
 
     private void BeginClean()
     {
-        if (_cleanWork.IsCompleted)
+        if (!_cleaning)
         {
+            _cleaning = true;
             _cleanWork = CleanAsync();
         }
 
@@ -318,7 +326,14 @@ public sealed partial class Machine
 
         while (_requests.Reader.TryRead(out MachineRequest request))
         {
-            request.Done.TrySetException(Gone());
+            if (IsMetByRemoval(request.Command))
+            {
+                request.Done.TrySetResult();
+            }
+            else
+            {
+                request.Done.TrySetException(Gone());
+            }
         }
 
         Fail(_startWaiters, Gone());
@@ -348,26 +363,6 @@ public sealed partial class Machine
         before.Next.SetResult(next);
     }
 
-    private string WithConsole(string reason)
-    {
-        IReadOnlyList<string> tail = _console.Tail;
-        return tail.Count == 0
-            ? $"{reason} The guest's console was silent."
-            : $"{reason} Last lines of the guest's console:\n  {string.Join("\n  ", tail.TakeLast(ConsoleLinesInReason))}";
-    }
-
-    private const int ConsoleLinesInReason = 10;
-
-    private static string Describe(MachineCommand command) => command switch
-    {
-        MachineCommand.Start => "Start",
-        MachineCommand.Stop stop => string.Create(CultureInfo.InvariantCulture, $"Stop within {stop.Grace.TotalSeconds} s"),
-        MachineCommand.AttachDisk attach => $"Attaching disk '{attach.Disk.Serial}'",
-        MachineCommand.DetachDisk detach => $"Detaching disk '{detach.Serial}'",
-        MachineCommand.Remove => "Removal",
-        _ => throw new UnreachableException($"Unknown command {command.GetType().Name}."),
-    };
-
     private static void Complete(List<TaskCompletionSource> waiters)
     {
         waiters.ForEach(waiter => waiter.TrySetResult());
@@ -385,13 +380,4 @@ public sealed partial class Machine
     {
         internal static Abort Asked { get; } = new((string?)null);
     }
-
-    [LoggerMessage(2001, LogLevel.Information, "Machine {MachineId}: {From} -> {To}")]
-    private partial void StateChanged(MachineId machineId, MachineState from, MachineState to);
-
-    [LoggerMessage(2002, LogLevel.Warning, "Machine {MachineId} stopped by itself: {Reason}")]
-    private partial void StoppedByItself(MachineId machineId, string reason);
-
-    [LoggerMessage(2005, LogLevel.Critical, "Machine {MachineId}: its driver met something that cannot be; the machine is let go of")]
-    private partial void DriverFailed(Exception exception, MachineId machineId);
 }

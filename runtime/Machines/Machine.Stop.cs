@@ -17,6 +17,9 @@ public sealed partial class Machine
     private CancellationTokenSource _hurry = new();
     private long _graceEnds;
 
+    /// <summary>A stop is under way and has not failed. Only the driver writes it, so a stop that is asked again after a failure is never taken for the failed one.</summary>
+    private bool _stopping;
+
     private void BeginStop(TimeSpan grace, Abort abort)
     {
         _abort ??= abort;
@@ -37,6 +40,7 @@ public sealed partial class Machine
     {
         _hurry = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _time);
         _graceEnds = _time.GetTimestamp() + (long)(Math.Min(_grace.TotalSeconds, MaxGraceSeconds) * _time.TimestampFrequency);
+        _stopping = true;
         _stopWork = StopRunAsync(run, _grace, _hurry.Token);
     }
 
@@ -49,7 +53,7 @@ public sealed partial class Machine
             return; // still undoing a start; the shortened grace is read when that ends
         }
 
-        if (_stopWork.IsCompleted)
+        if (!_stopping)
         {
             _grace = TimeSpan.Zero;
             BeginStopWork(run);

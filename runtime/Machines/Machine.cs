@@ -152,7 +152,7 @@ public sealed partial class Machine : IAsyncDisposable
         }
         catch (ChannelClosedException)
         {
-            if (Current.State == MachineState.Removed && command is MachineCommand.Remove or MachineCommand.Stop or MachineCommand.DetachDisk)
+            if (IsMetByRemoval(command))
             {
                 return;
             }
@@ -162,6 +162,10 @@ public sealed partial class Machine : IAsyncDisposable
 
         await request.Done.Task.WaitAsync(cancellationToken);
     }
+
+    /// <summary>Whether the machine is removed, and the command wants no more than that.</summary>
+    private bool IsMetByRemoval(MachineCommand command) =>
+        Current.State == MachineState.Removed && command is MachineCommand.Remove or MachineCommand.Stop or MachineCommand.DetachDisk;
 
     private MachineException Gone() => new(MachineFault.MachineGone, Id, $"Machine {Id.Prefix} is gone: it was removed, or this daemon is ending.");
 

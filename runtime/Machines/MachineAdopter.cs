@@ -14,7 +14,7 @@ namespace Vks.Runtime.Machines;
 internal sealed partial class MachineAdopter(CrxEngineOptions options, UserIdPool userIds, TimeProvider time, ILoggerFactory loggers)
 {
     /// <summary>How long monitor and agent of one machine may take to answer; machines are asked side by side.</summary>
-    private static readonly TimeSpan s_answerTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_answerTimeout = TimeSpan.FromSeconds(20);
 
     private readonly ILogger _logger = loggers.CreateLogger<MachineAdopter>();
 
@@ -68,6 +68,11 @@ internal sealed partial class MachineAdopter(CrxEngineOptions options, UserIdPoo
     private async Task<(MachineSpec Spec, CrxRun Run, ConsoleLog Console)> AdoptAsync(MachineId id, MachineFiles files, CancellationToken cancellationToken)
     {
         MachineRecord record = MachineStore.Read(files.Record);
+        if (record.Spec.Id != id)
+        {
+            throw new InvalidDataException($"its record is that of machine {record.Spec.Id}");
+        }
+
         if (!record.Started || record.HostBootId != HostBoot.Id)
         {
             throw new InvalidDataException(record.Started ? "the host was booted since" : "its start was not finished");

@@ -47,6 +47,7 @@ internal sealed record MachineRecord
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    RespectNullableAnnotations = true,
     WriteIndented = true,
     Converters = [typeof(MachineIdJsonConverter)])]
 [JsonSerializable(typeof(MachineRecord))]

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
-using Vks.Runtime.Guest;
 using Vks.Runtime.Machines;
+using Vks.Tests.Kit;
 
 namespace Vks.Tests.Runtime;
 
@@ -231,110 +231,5 @@ public sealed class MachineLifeTests : IAsyncDisposable
         }
 
         await task;
-    }
-
-    private sealed class ScriptedBackend(Func<MachineSpec, CancellationToken, Task<IMachineRun>> start) : IMachineBackend
-    {
-        public Task<IMachineRun> StartAsync(MachineSpec spec, ConsoleLog console, CancellationToken cancellationToken) => start(spec, cancellationToken);
-    }
-
-    private sealed class ScriptedRun : IMachineRun
-    {
-        private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly TaskCompletionSource<string> _guestLost = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly Lock _lock = new();
-        private readonly List<string> _calls = [];
-
-        public string? EndsOn { get; set; }
-
-        public Exception? DiskFault { get; set; }
-
-        public TaskCompletionSource PowerOffAsked { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public IReadOnlyList<string> Calls
-        {
-            get
-            {
-                lock (_lock)
-                {
-                    return [.. _calls];
-                }
-            }
-        }
-
-        public int QemuPid => 4711;
-
-        public string KernelRelease => "6.1";
-
-        public DateTimeOffset Since => DateTimeOffset.UnixEpoch;
-
-        public IReadOnlyList<StageTime> Stages => [];
-
-        public IReadOnlyList<DiskAttachment> Disks => [];
-
-        public GuestClient Guest => throw new NotSupportedException("The script has no agent.");
-
-        public Task<string> Ended => _ended.Task;
-
-        public Task<string> GuestLost => _guestLost.Task;
-
-        public void End(string how) => _ended.TrySetResult(how);
-
-        public void LoseGuest(string why) => _guestLost.TrySetResult(why);
-
-        public Task AskPowerOffAsync(CancellationToken cancellationToken)
-        {
-            Note("poweroff");
-            PowerOffAsked.TrySetResult();
-            return Task.CompletedTask;
-        }
-
-        public void Terminate() => Note("terminate");
-
-        public void Kill() => Note("kill");
-
-        public Task PlugAsync(DiskAttachment disk, CancellationToken cancellationToken) => DiskWork("plug " + disk.Serial);
-
-        public Task UnplugAsync(string serial, CancellationToken cancellationToken) => DiskWork("unplug " + serial);
-
-        public Task CleanAsync(CancellationToken cancellationToken)
-        {
-            Note("clean");
-            return Task.CompletedTask;
-        }
-
-        public ValueTask DisposeAsync()
-        {
-            if (Calls is not [.., "clean"])
-            {
-                Note("let go");
-            }
-
-            return ValueTask.CompletedTask;
-        }
-
-        private Task DiskWork(string call)
-        {
-            if (DiskFault is not null)
-            {
-                return Task.FromException(DiskFault);
-            }
-
-            Note(call);
-            return Task.CompletedTask;
-        }
-
-        private void Note(string call)
-        {
-            lock (_lock)
-            {
-                _calls.Add(call);
-            }
-
-            if (call == EndsOn)
-            {
-                End("ended on " + call);
-            }
-        }
     }
 }

@@ -37,6 +37,17 @@ public sealed class MachinePartsTests
     }
 
     [Fact]
+    public void An_unfinished_line_counts_among_the_kept_ones()
+    {
+        ConsoleLog log = new();
+
+        log.Append(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, ConsoleLog.MaxLines + 5).Select(n => $"{n}\n")) + "prompt"));
+
+        Assert.Equal(ConsoleLog.MaxLines, log.Tail.Count);
+        Assert.Equal(["6", "prompt"], [log.Tail[0], log.Tail[^1]]);
+    }
+
+    [Fact]
     public async Task A_listener_hears_what_comes_later_and_ends_with_the_console()
     {
         ConsoleLog log = new();

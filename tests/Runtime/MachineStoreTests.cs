@@ -64,6 +64,25 @@ public sealed class MachineStoreTests : IDisposable
         Assert.Throws<InvalidDataException>(() => MachineStore.Read(RecordPath));
     }
 
+    [Theory]
+    [InlineData("\"spec\": {", "\"spec\": null, \"x\": {")]
+    [InlineData("\"spec\": {", "\"unknown\": 1, \"spec\": {")]
+    [InlineData("\"0123456789ab\"", "\"../../etc\"")]
+    [InlineData("\"0123456789ab\"", "null")]
+    [InlineData("\"path\": \"/var/lib/x\"", "\"path\": null")]
+    [InlineData("\"started\": true,", "")]
+    public void A_record_that_is_not_whole_is_refused(string written, string changed)
+    {
+        MachineStore.Write(RecordPath, Sample(), durable: false);
+        string text = File.ReadAllText(RecordPath);
+        Assert.Contains(written, text, StringComparison.Ordinal);
+        File.WriteAllText(RecordPath, text.Replace(written, changed, StringComparison.Ordinal));
+
+        var refused = Assert.Throws<InvalidDataException>(() => MachineStore.Read(RecordPath));
+
+        Assert.Contains(RecordPath, refused.Message, StringComparison.Ordinal);
+    }
+
     private static MachineRecord Sample() => new()
     {
         Version = MachineRecord.CurrentVersion,
