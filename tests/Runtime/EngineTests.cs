@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using CliWrap;
+using CliWrap.Buffered;
 using Vks.Runtime.Guest.Protocol;
 using Vks.Runtime.Host;
 using Vks.Runtime.Machines;
@@ -104,6 +106,32 @@ public sealed class EngineTests
         Assert.Empty(again.Disks);
         await again.StopAsync(TimeSpan.FromSeconds(30), Token).WaitAsync(Deadline, Token);
         Assert.Null(again.Current.Reason);
+    }
+
+    [Fact]
+    public async Task A_block_device_can_be_a_disk()
+    {
+        await using EngineLab lab = new();
+        string path = Path.Combine(lab.Folder, "disk.img");
+        await File.WriteAllBytesAsync(path, new byte[1 << 20], Token);
+        BufferedCommandResult loop = await Cli.Wrap("losetup").WithArguments(["--find", "--show", "--read-only", path]).ExecuteBufferedAsync(Token);
+        string device = loop.StandardOutput.Trim();
+        try
+        {
+            CrxEngine engine = lab.NewEngine();
+            MachineSpec spec = EngineLab.NewSpec();
+            Machine machine = await engine.CreateAsync(spec, Token).WaitAsync(Deadline, Token);
+
+            await machine.AttachDiskAsync(new DiskAttachment("loop", device, ReadOnly: true), Token).WaitAsync(Deadline, Token);
+
+            Assert.Equal(device, Assert.Single(machine.Disks).Path);
+            await machine.DetachDiskAsync("loop", Token).WaitAsync(Deadline, Token);
+            await engine.RemoveAsync(spec.Id, Token).WaitAsync(Deadline, Token);
+        }
+        finally
+        {
+            await Cli.Wrap("losetup").WithArguments(["--detach", device]).ExecuteAsync(Token);
+        }
     }
 
     [Fact]
