@@ -91,7 +91,7 @@ public sealed class ImageFaultTests
     public async Task A_password_is_never_on_a_command_line()
     {
         await using ImageLab lab = await ImageLab.StartAsync(asksPassword: true);
-        await new ImageBuilder().RandomLayer("big", 20_000_000).PushAsync($"{lab.Registry.Host}/secret:1", "--dest-creds", $"{Registry.User}:{Registry.Password}");
+        await new ImageBuilder().RandomLayer("big", 60_000_000).PushAsync($"{lab.Registry.Host}/secret:1", "--dest-creds", $"{Registry.User}:{Registry.Password}");
         StringBuilder seen = new();
         UnixFileMode? mode = null;
 
@@ -108,7 +108,7 @@ public sealed class ImageFaultTests
                 mode = ReadMode(file) ?? mode;
             }
 
-            await Task.Delay(20, ImageLab.Deadline);
+            await Task.Delay(1, ImageLab.Deadline);
         }
 
         await pull;
