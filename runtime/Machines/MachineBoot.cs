@@ -141,6 +141,7 @@ internal sealed partial class MachineBoot(
                 Accelerator = accelerator,
                 VcpuCount = spec.VcpuCount,
                 MemoryMiB = spec.MemoryMiB,
+                PrivateMemory = spec.Isolated,
                 KernelPath = guest.Kernel,
                 InitramfsPath = guest.Initramfs,
                 TscKHz = HostTsc.ReadKHz(),

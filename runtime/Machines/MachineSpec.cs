@@ -21,6 +21,9 @@ public sealed record MachineSpec
     /// <summary>Host folder shared with the guest over virtio-9p under tag <c>vks</c>, or null for none.</summary>
     public string? SharedDirectory { get; init; }
 
+    /// <summary>No page of its memory is ever shared: neither merged with equal pages of other machines (KSM) nor mapped from a template.</summary>
+    public bool Isolated { get; init; }
+
     /// <summary>What the owner wants to find again after a restart; not read by the engine.</summary>
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
 }

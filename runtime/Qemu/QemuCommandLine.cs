@@ -44,17 +44,20 @@ internal static class QemuCommandLine
         // KVM guests keep time by kvm-clock and the local APIC. A TCG guest needs the old timer and its interrupt controller to
         // calibrate anything, and with rtc=off it waits 1 s for a CMOS clock that never answers.
         string timers = kvm ? "pit=off,pic=off,rtc=off" : "pit=on,pic=on,rtc=on";
+
+        // The backend's merge=off alone is not enough: the machine's own switch marks all memory it is given.
+        (string merging, string memory) = settings.PrivateMemory ? (",mem-merge=off", ",share=off,merge=off,dump=off") : ("", "");
         return
         [
             "-name", $"guest={Escape(settings.Name)},debug-threads=on",
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-            "-machine", $"microvm,{timers},acpi=off,isa-serial=off,x-option-roms=off,auto-kernel-cmdline=on,memory-backend=ram0",
+            "-machine", $"microvm,{timers},acpi=off,isa-serial=off,x-option-roms=off,auto-kernel-cmdline=on,memory-backend=ram0{merging}",
             "-accel", kvm ? "kvm" : "tcg,tb-size=64",
             "-cpu", kvm ? "host" : "max,-erms",
             "-smp", Invariant($"{settings.VcpuCount}"),
             "-m", Invariant($"{settings.MemoryMiB}M"),
-            "-object", Invariant($"memory-backend-ram,id=ram0,size={settings.MemoryMiB}M"),
+            "-object", Invariant($"memory-backend-ram,id=ram0,size={settings.MemoryMiB}M{memory}"),
             "-global", "virtio-mmio.force-legacy=false",
         ];
     }

@@ -15,6 +15,9 @@ internal sealed record QemuSettings
     /// <summary>Guest memory in MiB.</summary>
     internal int MemoryMiB { get; init; } = 512;
 
+    /// <summary>The guest's memory is kept out of what the host can share or write down: page merging and core dumps.</summary>
+    internal bool PrivateMemory { get; init; }
+
     /// <summary>Uncompressed ELF kernel with a PVH entry.</summary>
     internal required string KernelPath { get; init; }
 

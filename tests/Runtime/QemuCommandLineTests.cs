@@ -27,6 +27,19 @@ public sealed class QemuCommandLineTests
     };
 
     [Fact]
+    public void Private_memory_is_neither_shared_nor_merged_nor_dumped()
+    {
+        IReadOnlyList<string> open = QemuCommandLine.Build(Small);
+        IReadOnlyList<string> closed = QemuCommandLine.Build(Small with { PrivateMemory = true });
+
+        string[] changed = [.. closed.Except(open)];
+
+        Assert.Equal(2, changed.Length);
+        Assert.EndsWith("memory-backend=ram0,mem-merge=off", changed[0], StringComparison.Ordinal);
+        Assert.Equal("memory-backend-ram,id=ram0,size=512M,share=off,merge=off,dump=off", changed[1]);
+    }
+
+    [Fact]
     public void The_list_for_tcg_is_this() => Assert.Equal(
         """
         -name guest=pod-1,debug-threads=on
