@@ -1,4 +1,6 @@
 using System.Net.Sockets;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 using Vks.Spherelet.Cri.V1;
 
@@ -11,7 +13,8 @@ internal sealed class CriClient : IDisposable
 
     /// <summary>Connects at the first call.</summary>
     /// <param name="socketPath">Path of the daemon's socket.</param>
-    public CriClient(string socketPath)
+    /// <param name="interceptors">Stand around every call.</param>
+    public CriClient(string socketPath, params Interceptor[] interceptors)
     {
         _channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions
         {
@@ -19,8 +22,9 @@ internal sealed class CriClient : IDisposable
             MaxReceiveMessageSize = 32 * 1024 * 1024,
             DisposeHttpClient = true,
         });
-        Runtime = new RuntimeService.RuntimeServiceClient(_channel);
-        Images = new ImageService.ImageServiceClient(_channel);
+        CallInvoker calls = _channel.Intercept(interceptors);
+        Runtime = new RuntimeService.RuntimeServiceClient(calls);
+        Images = new ImageService.ImageServiceClient(calls);
     }
 
     /// <summary>Pods and containers.</summary>

@@ -26,11 +26,13 @@ internal static class CriRegistration
         return services;
     }
 
-    /// <summary>Maps both services.</summary>
-    public static void MapCri(this IEndpointRouteBuilder endpoints)
+    /// <summary>Maps both services, under the present name of the API and the former one.</summary>
+    public static void MapCri(this WebApplication app)
     {
-        endpoints.MapGrpcService<RuntimeService>();
-        endpoints.MapGrpcService<ImageService>();
+        app.UseFormerApi();
+        app.UseRouting();
+        app.MapGrpcService<RuntimeService>();
+        app.MapGrpcService<ImageService>();
     }
 
     private static void SetUp(GrpcServiceOptions options)

@@ -36,6 +36,7 @@ internal static class CriStatus
         PodFault.CannotExecute => StatusCode.InvalidArgument,
         PodFault.MachineGone => StatusCode.Unavailable,
         PodFault.HostFailed => StatusCode.Internal,
+        PodFault.Overrun => StatusCode.ResourceExhausted,
         _ => StatusCode.Internal,
     };
 

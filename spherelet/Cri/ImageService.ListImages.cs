@@ -6,12 +6,25 @@ namespace Vks.Spherelet.Cri;
 internal sealed partial class ImageService
 {
     /// <inheritdoc/>
-    public override async Task<V1.ListImagesResponse> ListImages(V1.ListImagesRequest request, ServerCallContext context)
+    public override async Task<V1.ListImagesResponse> ListImages(V1.ListImagesRequest request, ServerCallContext context) =>
+        new() { Images = { await ImagesMatchingAsync(request.Filter, context.CancellationToken) } };
+
+    /// <inheritdoc/>
+    public override async Task StreamImages(
+        V1.StreamImagesRequest request, IServerStreamWriter<V1.StreamImagesResponse> responseStream, ServerCallContext context)
     {
-        string wanted = request.Filter?.Image?.Image ?? "";
+        foreach (IReadOnlyList<V1.Image> piece in Pieces.Of(await ImagesMatchingAsync(request.Filter, context.CancellationToken)))
+        {
+            await responseStream.WriteAsync(new V1.StreamImagesResponse { Images = { piece } }, context.CancellationToken);
+        }
+    }
+
+    private async Task<IEnumerable<V1.Image>> ImagesMatchingAsync(V1.ImageFilter? filter, CancellationToken cancellationToken)
+    {
+        string wanted = filter?.Image?.Image ?? "";
         IReadOnlyList<ImageSummary> images = wanted.Length == 0
-            ? await store.ListAsync(context.CancellationToken)
-            : await store.FindAsync(wanted, context.CancellationToken) is { } image ? [image] : [];
-        return new V1.ListImagesResponse { Images = { images.Select(ImageConversion.Write) } };
+            ? await store.ListAsync(cancellationToken)
+            : await store.FindAsync(wanted, cancellationToken) is { } image ? [image] : [];
+        return images.Select(ImageConversion.Write);
     }
 }

@@ -19,9 +19,9 @@ internal static class PodConfigReader
             throw Invalid("config.metadata", "is missing; name, namespace and uid name the pod");
         }
 
-        if (runtimeHandler.Length > 0 && runtimeHandler != "crx")
+        if (!RuntimeHandlers.Names.Contains(runtimeHandler))
         {
-            throw Invalid("runtime_handler", $"is '{runtimeHandler}'; there is only 'crx', which is also the default");
+            throw Invalid("runtime_handler", $"is '{runtimeHandler}'; there are {string.Join(" and ", RuntimeHandlers.Names.Where(static name => name.Length > 0))}, the first is the default");
         }
 
         ReadSecurity(config.Linux?.SecurityContext);

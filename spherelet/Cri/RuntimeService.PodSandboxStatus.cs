@@ -9,7 +9,11 @@ internal sealed partial class RuntimeService
     public override Task<V1.PodSandboxStatusResponse> PodSandboxStatus(V1.PodSandboxStatusRequest request, ServerCallContext context)
     {
         PodSandbox sandbox = table.FindPod(request.PodSandboxId);
-        var response = new V1.PodSandboxStatusResponse { Status = PodWriter.Status(sandbox) };
+
+        // The time comes first: what is read after it is at least as new, and a kubelet that listens to events drops what is older.
+        var response = new V1.PodSandboxStatusResponse { Timestamp = UnixTime.Nanoseconds(time.GetUtcNow()) };
+        response.Status = PodWriter.Status(sandbox);
+        response.ContainersStatuses.Add(table.ContainersOf(sandbox.Id).Select(container => ContainerWriter.Status(container.Record)));
         if (request.Verbose)
         {
             response.Info["info"] = PodWriter.Info(sandbox);

@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Vks.Runtime.Machines;
 using Vks.Spherelet.Network;
+using Vks.Spherelet.Pods;
 
 namespace Vks.Spherelet.Cri;
 
@@ -20,7 +21,8 @@ internal sealed partial class RuntimeService
                     new V1.RuntimeCondition { Type = "NetworkReady", Status = condition.IsReady, Reason = condition.Reason, Message = condition.Message },
                 },
             },
-            RuntimeHandlers = { new V1.RuntimeHandler { Name = "", Features = new V1.RuntimeHandlerFeatures() } },
+            // All false is the truth: a volume comes over 9p, where no mount lies below another, and users are kept apart by the machine.
+            RuntimeHandlers = { RuntimeHandlers.Names.Select(static name => new V1.RuntimeHandler { Name = name, Features = new V1.RuntimeHandlerFeatures() }) },
             Features = new V1.RuntimeFeatures { SupplementalGroupsPolicy = true },
         };
         if (request.Verbose)

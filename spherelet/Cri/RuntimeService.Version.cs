@@ -14,6 +14,6 @@ internal sealed partial class RuntimeService
             Version = KubeletApiVersion,
             RuntimeName = RuntimeName,
             RuntimeVersion = RuntimeVersion,
-            RuntimeApiVersion = "v1",
+            RuntimeApiVersion = FormerApi.VersionOf(context),
         });
 }

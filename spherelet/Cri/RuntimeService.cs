@@ -11,7 +11,9 @@ internal sealed partial class RuntimeService(
     ContainerService containers,
     PodTable table,
     CrxEngine engine,
-    IPodNetwork network) : V1.RuntimeService.RuntimeServiceBase
+    IPodNetwork network,
+    TimeProvider time,
+    ILogger<RuntimeService> logger) : V1.RuntimeService.RuntimeServiceBase
 {
     /// <summary>What Version calls the runtime.</summary>
     internal const string RuntimeName = "vks";

@@ -1,7 +1,7 @@
 namespace Vks.Spherelet.Pods;
 
 /// <summary>One container: what is kept of it, its log, and the task that follows it in the guest.</summary>
-internal sealed class Container(ContainerRecord record, PodSandbox sandbox, PodStore store) : IAsyncDisposable
+internal sealed class Container(ContainerRecord record, PodSandbox sandbox, PodStore store, PodEvents events) : IAsyncDisposable
 {
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _letGo = new();
@@ -25,11 +25,13 @@ internal sealed class Container(ContainerRecord record, PodSandbox sandbox, PodS
     /// <summary>Its log, from its start on.</summary>
     public ContainerLog? Log { get; private set; }
 
-    /// <summary>Changes the record and keeps it.</summary>
+    /// <summary>Changes the record, keeps it, and tells when the container began or ended to run.</summary>
     public void Change(Func<ContainerRecord, ContainerRecord> change)
     {
+        ContainerPhase before;
         lock (_lock)
         {
+            before = _record.Phase;
             ContainerRecord changed = change(_record);
             if (!_forgotten)
             {
@@ -39,7 +41,13 @@ internal sealed class Container(ContainerRecord record, PodSandbox sandbox, PodS
             Volatile.Write(ref _record, changed);
         }
 
-        if (Record.Phase == ContainerPhase.Exited)
+        ContainerPhase now = Record.Phase;
+        if (now != before)
+        {
+            events.Publish(now == ContainerPhase.Exited ? PodEventKind.Stopped : PodEventKind.Started, Id, sandbox);
+        }
+
+        if (now == ContainerPhase.Exited)
         {
             _ended.TrySetResult();
         }

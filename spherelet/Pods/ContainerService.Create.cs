@@ -45,10 +45,11 @@ internal sealed partial class ContainerService
             await sandbox.Guest.CallAsync(
                 GuestMethods.CreateContainer, spec with { Mounts = mounts }, GuestJson.Default.ContainerSpec, GuestJson.Default.Empty, cancellationToken);
 
-            var container = new Container(record, sandbox, store);
+            var container = new Container(record, sandbox, store, table.Events);
             container.Change(present => present with { Made = true });
             table.Containers[id] = container;
             undo.Clear();
+            table.Events.Publish(PodEventKind.Created, id, sandbox);
             return id;
         }
         finally

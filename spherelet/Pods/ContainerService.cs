@@ -176,6 +176,7 @@ internal sealed partial class ContainerService(
         container.Forget();
         table.Containers.TryRemove(container.Id, out _);
         table.ContainerNames.Release(NameOf(container.Record), container.Id);
+        table.Events.Publish(PodEventKind.Deleted, container.Id, container.Sandbox);
         ContainerRemoved(container.Id, container.Record.Config.Name);
     }
 

@@ -39,6 +39,7 @@ internal static class MachinePlan
         Network = network?.Attachment,
         ScratchMiB = options.ScratchMiB,
         SharedDirectory = shareDirectory,
+        Isolated = config.RuntimeHandler == RuntimeHandlers.Isolated,
         Labels = new Dictionary<string, string>
         {
             [PodLabel] = podId,

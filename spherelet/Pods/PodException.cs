@@ -26,6 +26,9 @@ internal enum PodFault
 
     /// <summary>The host refused: a file, a mount, a tool.</summary>
     HostFailed = 8,
+
+    /// <summary>Events came faster than their listener read them.</summary>
+    Overrun = 9,
 }
 
 /// <summary>Something could not be done with a pod or a container. The message says what was tried, on what, what came back, what to do.</summary>

@@ -24,6 +24,9 @@ internal sealed class PodSandbox(PodRecord record, Machine? machine, PodStore st
     /// <summary>Held while the pod's shape changes: containers made, started, removed, the pod stopped.</summary>
     public SemaphoreSlim Gate { get; } = new(1, 1);
 
+    /// <summary>Completes once everyone who listens has been told that the machine ended.</summary>
+    public Task EndTold { get; private set; } = Task.CompletedTask;
+
     /// <summary>Containers can run in it.</summary>
     public bool IsReady => Record is { Made: true, Stopped: false } && IsMachineRunning;
 
@@ -64,6 +67,9 @@ internal sealed class PodSandbox(PodRecord record, Machine? machine, PodStore st
     public string DownReason() =>
         IsMachineRunning ? "" : machine?.Current.Reason ?? (Record.Stopped ? "the pod was stopped" : "the pod's machine is gone");
 
+    /// <summary>Tells the end of the machine when it comes, whoever brings it about. To be called once.</summary>
+    public void TellEnd(PodEvents events) => EndTold = TellEndAsync(events);
+
     /// <summary>Plugs a disk in unless a container has it plugged in already. Call with <see cref="Gate"/> held.</summary>
     public async Task AcquireDiskAsync(string serial, string path, CancellationToken cancellationToken)
     {
@@ -96,6 +102,29 @@ internal sealed class PodSandbox(PodRecord record, Machine? machine, PodStore st
 
     /// <inheritdoc/>
     public void Dispose() => Gate.Dispose();
+
+    private async Task TellEndAsync(PodEvents events)
+    {
+        if (machine?.Current is not { State: not (MachineState.Stopped or MachineState.Removed) } snapshot)
+        {
+            return;
+        }
+
+        try
+        {
+            while (snapshot.State is not (MachineState.Stopped or MachineState.Removed))
+            {
+                snapshot = await machine.WaitForChangeAsync(snapshot.Generation, CancellationToken.None);
+            }
+        }
+        catch (MachineException cause) when (cause.Fault == MachineFault.MachineGone)
+        {
+            // The daemon ends; the machine goes on.
+            return;
+        }
+
+        events.Publish(PodEventKind.Stopped, Id, this);
+    }
 
     private PodException NotRunning(Exception? cause) =>
         new(PodFault.WrongState, Id, $"Pod sandbox {Id} is not ready: {DownReason()}.", cause);

@@ -52,6 +52,9 @@ internal sealed partial class PodService(
             sandbox.Change(present => present with { Made = true });
             table.Pods[id] = sandbox;
             undo.Clear();
+            sandbox.TellEnd(table.Events);
+            table.Events.Publish(PodEventKind.Created, id, sandbox);
+            table.Events.Publish(PodEventKind.Started, id, sandbox);
             PodRuns(id, config.Name, spec.VcpuCount, spec.MemoryMiB, string.Join(' ', record.Network.Addresses));
             return id;
         }
@@ -101,6 +104,7 @@ internal sealed partial class PodService(
 
             await ClearAsync(sandbox.Record, cancellationToken);
             table.Pods.TryRemove(sandbox.Id, out _);
+            table.Events.Publish(PodEventKind.Deleted, sandbox.Id, sandbox);
             PodRemoved(sandbox.Id, sandbox.Record.Config.Name);
         }
         finally
@@ -121,6 +125,7 @@ internal sealed partial class PodService(
         if (sandbox.Machine is { } machine && machine.Current.State is not (MachineState.Stopped or MachineState.Removed))
         {
             await machine.StopAsync(options.PowerOffGrace, cancellationToken);
+            await sandbox.EndTold;
             PodStopped(sandbox.Id, sandbox.Record.Config.Name);
         }
 

@@ -5,6 +5,13 @@ namespace Vks.Spherelet.Pods;
 /// <summary>All pods and containers of the host, and the names they hold. Only what is whole is in here.</summary>
 internal sealed class PodTable
 {
+    /// <summary>An empty one.</summary>
+    /// <param name="time">The clock of its events.</param>
+    public PodTable(TimeProvider time) => Events = new PodEvents(this, time);
+
+    /// <summary>What happens to pods and containers.</summary>
+    public PodEvents Events { get; }
+
     /// <summary>Pod sandboxes by id.</summary>
     public ConcurrentDictionary<string, PodSandbox> Pods { get; } = new(StringComparer.Ordinal);
 
