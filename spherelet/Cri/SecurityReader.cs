@@ -7,13 +7,13 @@ namespace Vks.Spherelet.Cri;
 /// <summary>Reads who a container runs as and what it may do.</summary>
 internal static class SecurityReader
 {
-    /// <summary>Reads the security context; absent is: the image's user, the usual capabilities, no profile.</summary>
+    /// <summary>Reads the security context; absent is: the image's user, the usual capabilities, no profile, the pod's processes.</summary>
     /// <exception cref="PodException"><see cref="PodFault.InvalidConfig"/>, naming the field.</exception>
     public static ContainerSecurity Read(V1.LinuxContainerSecurityContext? security)
     {
         if (security is null)
         {
-            return new ContainerSecurity();
+            return new ContainerSecurity { PidNamespace = Pid(null).Namespace };
         }
 
         if (security.Apparmor is { ProfileType: V1.SecurityProfile.Types.ProfileType.Localhost })
@@ -66,8 +66,9 @@ internal static class SecurityReader
 
     private static (PidNamespace Namespace, string Target) Pid(V1.NamespaceOption? options) => options?.Pid switch
     {
-        null or V1.NamespaceMode.Container => (PidNamespace.Container, ""),
-        V1.NamespaceMode.Pod => (PidNamespace.Pod, ""),
+        V1.NamespaceMode.Container => (PidNamespace.Container, ""),
+        // POD is 0, so it is also what was not said. The kubelet always says.
+        null or V1.NamespaceMode.Pod => (PidNamespace.Pod, ""),
         V1.NamespaceMode.Node => (PidNamespace.Guest, ""),
         V1.NamespaceMode.Target when options.TargetId.Length > 0 => (PidNamespace.Target, options.TargetId),
         _ => throw Invalid("namespace_options.pid", "is TARGET without target_id, or no known mode"),

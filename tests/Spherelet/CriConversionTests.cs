@@ -96,6 +96,17 @@ public sealed class CriConversionTests
     });
 
     [Fact]
+    public void Processes_are_shared_by_the_pod_unless_the_caller_says_otherwise()
+    {
+        V1.ContainerConfig silent = Container();
+        V1.ContainerConfig withoutOptions = Container();
+        withoutOptions.Linux = Security(new V1.LinuxContainerSecurityContext());
+
+        Assert.Equal(PidNamespace.Pod, ContainerConfigReader.Read(silent).Security.PidNamespace);
+        Assert.Equal(PidNamespace.Pod, ContainerConfigReader.Read(withoutOptions).Security.PidNamespace);
+    }
+
+    [Fact]
     public void User_and_group_become_one_text()
     {
         V1.ContainerConfig config = Container();
