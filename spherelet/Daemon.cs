@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
 using Vks.Runtime.Machines;
@@ -6,6 +7,7 @@ using Vks.Spherelet.Images;
 using Vks.Spherelet.Network;
 using Vks.Spherelet.Node;
 using Vks.Spherelet.Pods;
+using Vks.Spherelet.Streaming;
 
 namespace Vks.Spherelet;
 
@@ -25,12 +27,20 @@ internal static partial class Daemon
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = "/" });
         AddLogging(builder.Logging, options.LogLevel, LogLevel.None);
         AddNode(builder.Services, options);
+        StreamingOptions streaming = new()
+        {
+            Address = IPAddress.Parse(options.StreamingAddress),
+            Port = options.StreamingPort,
+            IdleTimeout = TimeSpan.FromSeconds(options.StreamingIdleTimeoutSeconds),
+        };
+        builder.Services.AddStreaming(streaming);
         builder.Services.AddRouting();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = s_shutdownTimeout);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.ListenUnixSocket(options.SocketPath, static listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.ListenForStreaming(streaming);
         });
 
         await using WebApplication app = builder.Build();
@@ -40,6 +50,7 @@ internal static partial class Daemon
             UnknownVariable(logger, name);
         }
 
+        app.UseStreaming();
         app.MapCri();
         await AdoptAsync(app.Services, cancellationToken);
         await app.StartAsync(cancellationToken);

@@ -79,6 +79,18 @@ internal sealed record SphereletOptions
     [PodSubnets]
     public IReadOnlyList<string> PodSubnets { get; set; } = ["10.88.0.0/16"];
 
+    /// <summary>IP address that exec, attach and port-forward are served on. Only the kubelet, on the node itself, has to reach it. Default <c>127.0.0.1</c>.</summary>
+    [IpAddress]
+    public string StreamingAddress { get; set; } = "127.0.0.1";
+
+    /// <summary>TCP port of that address, 0 to 65535; 0 for any that is free. Default 0.</summary>
+    [Range(0, 65535, ErrorMessage = "streaming-port must be 0 to 65535.")]
+    public int StreamingPort { get; set; }
+
+    /// <summary>Seconds after which a silent exec, attach or port-forward is ended, 1 to 86400. Default 14400.</summary>
+    [Range(1, 86400, ErrorMessage = "streaming-idle-timeout-seconds must be 1 to 86400.")]
+    public int StreamingIdleTimeoutSeconds { get; set; } = 14_400;
+
     /// <summary>trace, debug, information, warning, error or critical. Default information.</summary>
     [EnumDataType(typeof(LogLevel), ErrorMessage = "log-level must be trace, debug, information, warning, error or critical.")]
     public LogLevel LogLevel { get; set; } = LogLevel.Information;
@@ -121,6 +133,17 @@ internal sealed class PodSubnetsAttribute : ValidationAttribute
         bool oneEach = read.Count > 0 && read.Select(static network => network.BaseAddress.AddressFamily).Distinct().Count() == read.Count;
         return oneEach ? ValidationResult.Success : new ValidationResult("pod-subnets must be one IPv4 subnet, one IPv6 subnet, or one of each.");
     }
+}
+
+/// <summary>An IPv4 or IPv6 address.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class IpAddressAttribute : ValidationAttribute
+{
+    /// <inheritdoc/>
+    protected override ValidationResult? IsValid(object? value, ValidationContext validationContext) =>
+        System.Net.IPAddress.TryParse(value as string, out _)
+            ? ValidationResult.Success
+            : new ValidationResult($"streaming-address: '{value}' is not an IP address.");
 }
 
 /// <summary>A list with at least one item.</summary>

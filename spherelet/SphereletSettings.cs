@@ -42,6 +42,9 @@ internal static class SphereletSettings
         new("cni-timeout-seconds", "How long one CNI plugin may take [60]", static (options, text) => options.CniTimeoutSeconds = Number(text)),
         new("bridge-name", "Bridge made where the host has no CNI configuration [vks0]", static (options, text) => options.BridgeName = text),
         new("pod-subnets", "Pod subnets of that bridge, separated by commas [10.88.0.0/16]", static (options, text) => options.PodSubnets = Items(text)),
+        new("streaming-address", "Address that exec, attach and port-forward are served on [127.0.0.1]", static (options, text) => options.StreamingAddress = text),
+        new("streaming-port", "TCP port of that address; 0 for any free one [0]", static (options, text) => options.StreamingPort = Number(text)),
+        new("streaming-idle-timeout-seconds", "When a silent exec, attach or port-forward is ended [14400]", static (options, text) => options.StreamingIdleTimeoutSeconds = Number(text)),
         new("log-level", "trace, debug, information, warning, error or critical [information]", static (options, text) => options.LogLevel = Choice<LogLevel>(text)),
     ];
 

@@ -1,6 +1,7 @@
 using Vks.Runtime.Machines;
 using Vks.Spherelet.Network;
 using Vks.Spherelet.Pods;
+using Vks.Spherelet.Streaming;
 
 namespace Vks.Spherelet.Cri;
 
@@ -12,6 +13,7 @@ internal sealed partial class RuntimeService(
     PodTable table,
     CrxEngine engine,
     IPodNetwork network,
+    StreamingUrls streaming,
     TimeProvider time,
     ILogger<RuntimeService> logger) : V1.RuntimeService.RuntimeServiceBase
 {

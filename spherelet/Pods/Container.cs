@@ -25,6 +25,9 @@ internal sealed class Container(ContainerRecord record, PodSandbox sandbox, PodS
     /// <summary>Its log, from its start on.</summary>
     public ContainerLog? Log { get; private set; }
 
+    /// <summary>Its output for whoever is attached.</summary>
+    public ContainerOutput Output { get; } = new();
+
     /// <summary>Changes the record, keeps it, and tells when the container began or ended to run.</summary>
     public void Change(Func<ContainerRecord, ContainerRecord> change)
     {

@@ -55,6 +55,10 @@ internal sealed partial class ContainerFollower(TimeProvider time, ILogger<Conta
         {
             FollowingFailed(container.Id, cause);
         }
+        finally
+        {
+            container.Output.Complete();
+        }
     }
 
     /// <summary>The record of a container that ended in its guest.</summary>
@@ -102,8 +106,8 @@ internal sealed partial class ContainerFollower(TimeProvider time, ILogger<Conta
                     GuestJson.Default.OutputResult,
                     cancellationToken);
                 byte[][] rests = await Task.WhenAll(
-                    StoreStreamAsync(call.Output, log, isError: false, cancellationToken),
-                    StoreStreamAsync(call.Error, log, isError: true, cancellationToken));
+                    StoreStreamAsync(container, call.Output, from.OutputBytes, isError: false, cancellationToken),
+                    StoreStreamAsync(container, call.Error, from.ErrorBytes, isError: true, cancellationToken));
 
                 // Only now is it sure that the streams ended and were not cut; a last line without newline may be written.
                 OutputResult result = await call.Completion;
@@ -116,14 +120,18 @@ internal sealed partial class ContainerFollower(TimeProvider time, ILogger<Conta
     }
 
     /// <returns>The beginning of a line whose end has not come.</returns>
-    private static async Task<byte[]> StoreStreamAsync(PipeReader reader, ContainerLog log, bool isError, CancellationToken cancellationToken)
+    private async Task<byte[]> StoreStreamAsync(
+        Container container, PipeReader reader, long offset, bool isError, CancellationToken cancellationToken)
     {
+        ContainerLog log = container.Log!;
         while (true)
         {
             ReadResult read = await reader.ReadAsync(cancellationToken);
             ReadOnlySequence<byte> rest = read.Buffer;
             long stored = await log.WriteAsync(rest, end: false, isError, cancellationToken);
+            await container.Output.PublishAsync(isError, offset, rest, time, cancellationToken);
             rest = rest.Slice(stored);
+            offset += stored;
 
             byte[] left = read.IsCompleted ? rest.ToArray() : [];
 
