@@ -35,7 +35,7 @@ internal sealed class AttachSession(PodTable table, TimeProvider time)
             var copied = Task.WhenAll(
                 GuestStreams.DrainAsync(output.Output, client.WriteOutputAsync, over.Token),
                 GuestStreams.DrainAsync(output.Error, client.WriteErrorAsync, over.Token));
-            await Task.WhenAny(copied, EndedAsync(container, over.Token), FaultOf(input));
+            await Task.WhenAny(copied, EndedAsync(container, over.Token), FailsAsync(input));
             if (input.IsFaulted)
             {
                 await input;
@@ -77,7 +77,7 @@ internal sealed class AttachSession(PodTable table, TimeProvider time)
     }
 
     /// <summary>Completes when the task fails, and only then.</summary>
-    private static Task FaultOf(Task task)
+    private static Task FailsAsync(Task task)
     {
         var failed = new TaskCompletionSource();
         _ = task.ContinueWith(

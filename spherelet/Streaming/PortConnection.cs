@@ -24,7 +24,7 @@ internal sealed class PortConnection(PodTable table)
         {
             await using GuestCall<Empty> call = await table.FindPod(podId).Guest.OpenAsync(
                 GuestMethods.Dial, new DialRequest("", port), GuestJson.Default.DialRequest, GuestJson.Default.Empty, cancellationToken);
-            call.Error.Complete();
+            await call.Error.CompleteAsync();
             Task feeding = GuestStreams.FeedAsync(input, call, passEnd: true, over.Token);
             try
             {

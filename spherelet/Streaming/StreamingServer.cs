@@ -1,4 +1,6 @@
 using System.Net.WebSockets;
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.AspNetCore.Http.Features;
 using Vks.Runtime.Guest;
 using Vks.Spherelet.Pods;
@@ -70,8 +72,22 @@ internal sealed partial class StreamingServer(
             return;
         }
 
-        using WebSocket socket = await context.WebSockets.AcceptWebSocketAsync(protocol.Name.Length > 0 ? protocol.Name : null);
+        using WebSocket socket = protocol.Name == StreamingProtocol.PortForwardTunnel
+            ? await AcceptTunnelAsync(context)
+            : await context.WebSockets.AcceptWebSocketAsync(protocol.Name.Length > 0 ? protocol.Name : null);
         await RunAsync(context, request, (idle, token) => RunWebSocketAsync(socket, request, protocol, idle, token));
+    }
+
+    /// <summary>Accepts by hand: the class library refuses the protocol's name for its slash, which clients send all the same.</summary>
+    private static async Task<WebSocket> AcceptTunnelAsync(HttpContext context)
+    {
+        const string acceptSuffix = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+        string key = context.Request.Headers.SecWebSocketKey.ToString();
+        context.Response.Headers.Upgrade = "websocket";
+        context.Response.Headers.SecWebSocketAccept = Convert.ToBase64String(SHA1.HashData(Encoding.ASCII.GetBytes(key + acceptSuffix)));
+        context.Response.Headers.SecWebSocketProtocol = StreamingProtocol.PortForwardTunnel;
+        Stream stream = await context.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync();
+        return WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true });
     }
 
     /// <summary>Runs a session under its limits: the client, the idle time, the end of the daemon.</summary>

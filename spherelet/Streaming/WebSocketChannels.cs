@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
 using System.Net.WebSockets;
-using System.Text;
 
 namespace Vks.Spherelet.Streaming;
 
@@ -37,7 +36,7 @@ internal sealed class WebSocketChannels : IAsyncDisposable
     /// <param name="bytes">Good until it completes.</param>
     /// <param name="isFirst">A message begins with them.</param>
     /// <param name="isLast">A message ends with them.</param>
-    public delegate ValueTask Receiver(int channel, ReadOnlyMemory<byte> bytes, bool isFirst, bool isLast);
+    internal delegate ValueTask Receiver(int channel, ReadOnlyMemory<byte> bytes, bool isFirst, bool isLast);
 
     /// <summary>Fires once the client is gone or has closed.</summary>
     public CancellationToken Gone { get; }

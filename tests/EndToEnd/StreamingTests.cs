@@ -300,7 +300,7 @@ public sealed class StreamingTests(NodeLab lab)
         await using WebSocketTestClient channels = await WebSocketTestClient.ConnectAsync(await UrlAsync(), V4, Token);
         await channels.SendAsync(0, Encoding.ASCII.GetBytes(PageRequest("/")), Token);
         await channels.ReadToEndAsync(Token);
-        using ClientWebSocket socket = await WebSocketTestClient.OpenAsync(await UrlAsync(), "SPDY/3.1+portforward.k8s.io", Token);
+        using WebSocket socket = await WebSocketTestClient.OpenByHandAsync(await UrlAsync(), "SPDY/3.1+portforward.k8s.io", Token);
         await using SpdyTestClient tunnel = new(WebSocketStream.Create(socket, WebSocketMessageType.Binary, ownsWebSocket: false));
         (string page, string fault) = await GetAsync(tunnel, 0, 80);
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
 
@@ -31,6 +32,30 @@ internal sealed class WebSocketTestClient : IAsyncDisposable
         await socket.ConnectAsync(new Uri(url.Replace("http:", "ws:", StringComparison.Ordinal)), cancellationToken);
         Assert.Equal(protocol, socket.SubProtocol);
         return socket;
+    }
+
+    /// <summary>Connects with a protocol whose name the class library does not let pass.</summary>
+    public static async Task<WebSocket> OpenByHandAsync(string url, string protocol, CancellationToken cancellationToken)
+    {
+        var uri = new Uri(url);
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(uri.Host, uri.Port, cancellationToken);
+        var stream = new NetworkStream(socket, ownsSocket: true);
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(
+            $"GET {uri.AbsolutePath} HTTP/1.1\r\nHost: {uri.Authority}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            + $"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n"), cancellationToken);
+        var head = new StringBuilder();
+        var one = new byte[1];
+        while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal))
+        {
+            Assert.True(await stream.ReadAsync(one, cancellationToken) == 1, $"The answer ended early: {head}");
+            head.Append((char)one[0]);
+        }
+
+        Assert.StartsWith("HTTP/1.1 101 ", head.ToString(), StringComparison.Ordinal);
+        Assert.Contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", head.ToString(), StringComparison.Ordinal);
+        Assert.Contains($"Sec-WebSocket-Protocol: {protocol}", head.ToString(), StringComparison.Ordinal);
+        return WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = false });
     }
 
     public byte[] Bytes(int channel)
