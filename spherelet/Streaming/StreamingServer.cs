@@ -84,7 +84,9 @@ internal sealed partial class StreamingServer(
         const string acceptSuffix = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
         string key = context.Request.Headers.SecWebSocketKey.ToString();
         context.Response.Headers.Upgrade = "websocket";
+#pragma warning disable CA5350 // RFC 6455 section 4.2.2 asks for SHA-1; it proves that a WebSocket server answers and protects nothing.
         context.Response.Headers.SecWebSocketAccept = Convert.ToBase64String(SHA1.HashData(Encoding.ASCII.GetBytes(key + acceptSuffix)));
+#pragma warning restore CA5350
         context.Response.Headers.SecWebSocketProtocol = StreamingProtocol.PortForwardTunnel;
         Stream stream = await context.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync();
         return WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true });

@@ -23,7 +23,7 @@ public sealed class StreamingTests(NodeLab lab)
     {
         await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
         string container = await pod.StartAsync(Token, "sleep", "1000");
-        await using SpdyProcess process = await SpdyProcess.ExecAsync(lab, container, Token, stdin: false, tty: false, "sh", "-c", "echo out; echo err >&2; exit 7");
+        await using SpdyProcess process = await SpdyProcess.ExecAsync(lab, container, stdin: false, tty: false, Token, "sh", "-c", "echo out; echo err >&2; exit 7");
 
         Assert.Equal("out\n", await process.Output!.ReadToEndAsync(Token));
         Assert.Equal("err\n", await process.Error!.ReadToEndAsync(Token));
@@ -39,7 +39,7 @@ public sealed class StreamingTests(NodeLab lab)
     {
         await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
         string container = await pod.StartAsync(Token, "sleep", "1000");
-        await using SpdyProcess process = await SpdyProcess.ExecAsync(lab, container, Token, stdin: true, tty: false, "cat");
+        await using SpdyProcess process = await SpdyProcess.ExecAsync(lab, container, stdin: true, tty: false, Token, "cat");
         string text = string.Concat(Enumerable.Range(0, 40_000).Select(number => number.ToString("D9", CultureInfo.InvariantCulture) + "\n"));
 
         await process.Input!.SendAsync(text, fin: true, Token);
@@ -53,7 +53,7 @@ public sealed class StreamingTests(NodeLab lab)
     {
         await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
         string container = await pod.StartAsync(Token, "sleep", "1000");
-        await using SpdyProcess process = await SpdyProcess.ExecAsync(lab, container, Token, stdin: true, tty: true, "sh");
+        await using SpdyProcess process = await SpdyProcess.ExecAsync(lab, container, stdin: true, tty: true, Token, "sh");
 
         await process.Resize!.SendAsync("{\"Width\":101,\"Height\":33}\n", fin: false, Token);
         await EventuallySizedAsync(process.Input!, process.Output!, "33 101");
@@ -69,7 +69,7 @@ public sealed class StreamingTests(NodeLab lab)
     {
         await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
         string container = await pod.StartAsync(Token, "sleep", "1000");
-        await using SpdyProcess process = await SpdyProcess.ExecAsync(lab, container, Token, stdin: false, tty: false, "/no/such/program");
+        await using SpdyProcess process = await SpdyProcess.ExecAsync(lab, container, stdin: false, tty: false, Token, "/no/such/program");
 
         string status = await process.Status.ReadToEndAsync(Token);
 
@@ -83,7 +83,7 @@ public sealed class StreamingTests(NodeLab lab)
         await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
         string container = await pod.StartAsync(Token, "sleep", "1000");
         await using WebSocketTestClient client = await WebSocketTestClient.ConnectAsync(
-            await ExecUrlAsync(lab, container, Token, stdin: true, tty: false, "sh", "-c", "cat; exit 5"), V5, Token);
+            await ExecUrlAsync(lab, container, stdin: true, tty: false, Token, "sh", "-c", "cat; exit 5"), V5, Token);
 
         await client.SendAsync(0, "hello"u8.ToArray(), Token);
         await client.SendAsync(255, [0], Token);
@@ -100,7 +100,7 @@ public sealed class StreamingTests(NodeLab lab)
         await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
         string container = await pod.StartAsync(Token, "sleep", "1000");
         await using WebSocketTestClient client = await WebSocketTestClient.ConnectAsync(
-            await ExecUrlAsync(lab, container, Token, stdin: true, tty: true, "sh", "-c", "while [ \"$(stty size)\" != '31 91' ]; do sleep 0.1; done; echo sized; read line; echo got-$line"),
+            await ExecUrlAsync(lab, container, stdin: true, tty: true, Token, "sh", "-c", "while [ \"$(stty size)\" != '31 91' ]; do sleep 0.1; done; echo sized; read line; echo got-$line"),
             "v4.base64.channel.k8s.io", Token);
 
         await client.SendAsync(4, "{\"Width\":91,\"Height\":31}"u8.ToArray(), Token);
@@ -117,7 +117,7 @@ public sealed class StreamingTests(NodeLab lab)
     {
         await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
         string container = await pod.StartAsync(Token, "sleep", "1000");
-        await using (SpdyProcess process = await SpdyProcess.ExecAsync(lab, container, Token, stdin: true, tty: false, "sh", "-c", "echo begun; exec sleep 4242"))
+        await using (SpdyProcess process = await SpdyProcess.ExecAsync(lab, container, stdin: true, tty: false, Token, "sh", "-c", "echo begun; exec sleep 4242"))
         {
             await process.Output!.WaitForAsync("begun", Token);
             Assert.Contains("sleep 4242", await pod.ExecAsync(container, Token, "ps"), StringComparison.Ordinal);
@@ -135,7 +135,7 @@ public sealed class StreamingTests(NodeLab lab)
         await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
         string container = await pod.StartAsync(Token, "sleep", "1000");
         await using SpdyProcess process = await SpdyProcess.ExecAsync(
-            lab, container, Token, stdin: true, tty: false, "sh", "-c", $"read go; head -c {bytes} /dev/zero; echo written > /tmp/done");
+            lab, container, stdin: true, tty: false, Token, "sh", "-c", $"read go; head -c {bytes} /dev/zero; echo written > /tmp/done");
         TaskCompletionSource read = new(TaskCreationOptions.RunContinuationsAsynchronously);
         process.Output!.BeforeTake = () => read.Task;
 
@@ -158,7 +158,7 @@ public sealed class StreamingTests(NodeLab lab)
 
         await Task.WhenAll(Enumerable.Range(0, 20).Select(async number =>
         {
-            await using SpdyProcess process = await SpdyProcess.ExecAsync(lab, container, Token, stdin: true, tty: false, "sh", "-c", $"cat; exit {number}");
+            await using SpdyProcess process = await SpdyProcess.ExecAsync(lab, container, stdin: true, tty: false, Token, "sh", "-c", $"cat; exit {number}");
             string text = string.Concat(Enumerable.Repeat($"session {number}\n", 1000));
             await process.Input!.SendAsync(text, fin: true, Token);
             Assert.Equal(text, await process.Output!.ReadToEndAsync(Token));
@@ -171,15 +171,15 @@ public sealed class StreamingTests(NodeLab lab)
     {
         await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
         string container = await pod.StartAsync(Token, "sleep", "1000");
-        string url = await ExecUrlAsync(lab, container, Token, stdin: false, tty: false, "true");
+        string url = await ExecUrlAsync(lab, container, stdin: false, tty: false, Token, "true");
         using HttpClient http = new() { Timeout = TimeSpan.FromSeconds(10) };
 
         using HttpResponseMessage first = await http.GetAsync(new Uri(url), Token);
         await using SpdyTestClient second = await SpdyTestClient.ConnectAsync(url, Token, V4);
         await using SpdyTestClient other = await SpdyTestClient.ConnectAsync(
-            (await ExecUrlAsync(lab, container, Token, stdin: false, tty: false, "true")).Replace("/exec/", "/attach/", StringComparison.Ordinal), Token, V4);
+            (await ExecUrlAsync(lab, container, stdin: false, tty: false, Token, "true")).Replace("/exec/", "/attach/", StringComparison.Ordinal), Token, V4);
         await using SpdyTestClient unknown = await SpdyTestClient.ConnectAsync(
-            await ExecUrlAsync(lab, container, Token, stdin: false, tty: false, "true"), Token, "v9.channel.k8s.io");
+            await ExecUrlAsync(lab, container, stdin: false, tty: false, Token, "true"), Token, "v9.channel.k8s.io");
 
         Assert.Equal(HttpStatusCode.BadRequest, first.StatusCode);
         Assert.Equal((404, 404, 403), (second.Status, other.Status, unknown.Status));
@@ -311,7 +311,7 @@ public sealed class StreamingTests(NodeLab lab)
         Assert.Equal("", fault);
     }
 
-    internal static async Task<string> ExecUrlAsync(NodeLab lab, string container, CancellationToken cancellationToken, bool stdin, bool tty, params string[] command) =>
+    internal static async Task<string> ExecUrlAsync(NodeLab lab, string container, bool stdin, bool tty, CancellationToken cancellationToken, params string[] command) =>
         (await lab.Cri.Runtime.ExecAsync(
             new ExecRequest { ContainerId = container, Cmd = { command }, Stdin = stdin, Stdout = true, Stderr = !tty, Tty = tty },
             cancellationToken: cancellationToken)).Url;

@@ -19,7 +19,7 @@ internal sealed class SpdyProcess : IAsyncDisposable
 
     public SpdyTestStream? Resize { get; private set; }
 
-    public static async Task<SpdyProcess> ExecAsync(NodeLab lab, string container, CancellationToken cancellationToken, bool stdin, bool tty, params string[] command) =>
+    public static async Task<SpdyProcess> ExecAsync(NodeLab lab, string container, bool stdin, bool tty, CancellationToken cancellationToken, params string[] command) =>
         await ConnectAsync(
             (await lab.Cri.Runtime.ExecAsync(
                 new ExecRequest { ContainerId = container, Cmd = { command }, Stdin = stdin, Stdout = true, Stderr = !tty, Tty = tty },

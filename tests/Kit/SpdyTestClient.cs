@@ -183,7 +183,7 @@ internal sealed class SpdyTestClient : IAsyncDisposable
 /// <summary>One stream of the client.</summary>
 internal sealed class SpdyTestStream(SpdyTestClient client, uint id)
 {
-    private readonly MemoryStream _received = new();
+    private readonly List<byte> _received = [];
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public uint Id => id;
@@ -202,7 +202,7 @@ internal sealed class SpdyTestStream(SpdyTestClient client, uint id)
         {
             lock (_received)
             {
-                return Encoding.UTF8.GetString(_received.ToArray());
+                return Encoding.UTF8.GetString([.. _received]);
             }
         }
     }
@@ -213,7 +213,7 @@ internal sealed class SpdyTestStream(SpdyTestClient client, uint id)
         {
             lock (_received)
             {
-                return _received.Length;
+                return _received.Count;
             }
         }
     }
@@ -244,7 +244,7 @@ internal sealed class SpdyTestStream(SpdyTestClient client, uint id)
 
         lock (_received)
         {
-            _received.Write(bytes);
+            _received.AddRange(bytes);
         }
 
         if (fin)

@@ -96,7 +96,7 @@ internal sealed class WebSocketTestClient : IAsyncDisposable
                 do
                 {
                     got = await _socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None);
-                    message.Write(buffer, 0, got.Count);
+                    await message.WriteAsync(buffer.AsMemory(0, got.Count));
                 }
                 while (!got.EndOfMessage);
 

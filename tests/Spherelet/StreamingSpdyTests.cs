@@ -74,8 +74,8 @@ public sealed class StreamingSpdyTests
     }
 
     [Fact]
-    public void Frames_are_the_same_however_their_bytes_arrive() =>
-        Gen.Select(s_frames.Array[0, 8], Gen.Int[1, 3000].Array[1, 20]).Sample(async (frames, cuts) =>
+    public async Task Frames_are_the_same_however_their_bytes_arrive() =>
+        await Gen.Select(s_frames.Array[0, 8], Gen.Int[1, 3000].Array[1, 20]).SampleAsync(async (frames, cuts) =>
         {
             byte[] wire = [.. frames.SelectMany(frame => frame.Wire)];
             var pipe = new Pipe();

@@ -66,6 +66,35 @@ public sealed class SphereletOptionsTests
         Assert.Single(SphereletOptionsLoader.Load(new Dictionary<string, string> { ["pod-subnets"] = subnets }, s_none, "/nowhere.json", false).Faults);
 
     [Fact]
+    public void Streaming_is_served_on_loopback_unless_it_is_said_otherwise()
+    {
+        SphereletOptions unset = SphereletOptionsLoader.Load(s_none, s_none, "/nowhere.json", false).Options;
+        (SphereletOptions options, IReadOnlyList<string> faults) = SphereletOptionsLoader.Load(
+            new Dictionary<string, string> { ["streaming-address"] = "::1", ["streaming-port"] = "10350" },
+            new Dictionary<string, string> { ["VKS_STREAMING_IDLE_TIMEOUT_SECONDS"] = "60" },
+            "/nowhere.json",
+            false);
+
+        Assert.Empty(faults);
+        Assert.Equal(("127.0.0.1", 0, 14_400), (unset.StreamingAddress, unset.StreamingPort, unset.StreamingIdleTimeoutSeconds));
+        Assert.Equal(("::1", 10350, 60), (options.StreamingAddress, options.StreamingPort, options.StreamingIdleTimeoutSeconds));
+    }
+
+    [Theory]
+    [InlineData("streaming-address", "localhost")]
+    [InlineData("streaming-address", "")]
+    [InlineData("streaming-port", "65536")]
+    [InlineData("streaming-port", "-1")]
+    [InlineData("streaming-idle-timeout-seconds", "0")]
+    [InlineData("streaming-idle-timeout-seconds", "86401")]
+    public void Streaming_settings_that_cannot_be_are_refused_by_name(string setting, string value)
+    {
+        string fault = Assert.Single(SphereletOptionsLoader.Load(new Dictionary<string, string> { [setting] = value }, s_none, "/nowhere.json", false).Faults);
+
+        Assert.Contains(setting, fault, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_variable_that_names_no_setting_is_noticed() =>
         Assert.Equal(["VKS_ROOT"], SphereletOptionsLoader.UnknownVariables(new Dictionary<string, string> { ["VKS_ROOT"] = "x", ["VKS_ROOT_DIRECTORY"] = "/x", ["VKS_CACHE"] = "/c" }));
 
