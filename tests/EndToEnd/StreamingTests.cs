@@ -301,7 +301,7 @@ public sealed class StreamingTests(NodeLab lab)
         await channels.SendAsync(0, Encoding.ASCII.GetBytes(PageRequest("/")), Token);
         await channels.ReadToEndAsync(Token);
         using WebSocket socket = await WebSocketTestClient.OpenByHandAsync(await UrlAsync(), "SPDY/3.1+portforward.k8s.io", Token);
-        await using SpdyTestClient tunnel = new(WebSocketStream.Create(socket, WebSocketMessageType.Binary, ownsWebSocket: false));
+        await using SpdyTestClient tunnel = new(WebSocketStream.Create(socket, WebSocketMessageType.Binary, ownsWebSocket: true));
         (string page, string fault) = await GetAsync(tunnel, 0, 80);
 
         Assert.StartsWith("P\0HTTP/1", channels.Text(0), StringComparison.Ordinal);
