@@ -20,7 +20,7 @@ internal sealed class GuestRig : IChannelTransport, IAsyncDisposable
     public GuestRig(Action<MethodTable>? methods = null)
     {
         var table = new MethodTable();
-        table.Register(GuestMethods.Ping, GuestJson.Default.Empty, GuestJson.Default.Empty, (_, request, _) => Task.FromResult(request));
+        table.Register(GuestMethods.Ping, static () => GuestJson.Default.Empty, static () => GuestJson.Default.Empty, (_, request, _) => Task.FromResult(request));
         methods?.Invoke(table);
         Agent = new AgentChannel(this, table, static () => new HelloReply("", 0, 0, 0, "boot", "0.1", "6.1", 1, 2), Log.Enqueue);
         _agent = Agent.RunAsync(_stop.Token);
@@ -63,7 +63,7 @@ internal sealed class GuestRig : IChannelTransport, IAsyncDisposable
 
     /// <summary>Registers a method that takes and gives Empty.</summary>
     public static void Add(MethodTable table, string method, Func<AgentCall, CancellationToken, Task> handler) =>
-        table.Register(method, GuestJson.Default.Empty, GuestJson.Default.Empty, async (call, request, cancellationToken) =>
+        table.Register(method, static () => GuestJson.Default.Empty, static () => GuestJson.Default.Empty, async (call, request, cancellationToken) =>
         {
             await handler(call, cancellationToken);
             return request;

@@ -15,16 +15,15 @@ internal sealed class GuestCalls(PodPersonality personality, PortDialer dialer, 
     /// <summary>Registers them.</summary>
     internal void Register(MethodTable methods)
     {
-        GuestJson json = GuestJson.Default;
-        methods.Register(GuestMethods.Ping, json.Empty, json.Empty, static (_, empty, _) => Task.FromResult(empty));
-        methods.Register(GuestMethods.Configure, json.GuestPersonality, json.Empty, async (_, request, token) =>
+        methods.Register(GuestMethods.Ping, static () => GuestJson.Default.Empty, static () => GuestJson.Default.Empty, static (_, empty, _) => Task.FromResult(empty));
+        methods.Register(GuestMethods.Configure, static () => GuestJson.Default.GuestPersonality, static () => GuestJson.Default.Empty, async (_, request, token) =>
         {
             await personality.ApplyAsync(request, token);
             return _empty;
         });
-        methods.Register(GuestMethods.Stats, json.Empty, json.GuestStats, static (_, _, _) => Task.FromResult(Usage.OfGuest()));
-        methods.Register(GuestMethods.Dial, json.DialRequest, json.Empty, dialer.DialAsync);
-        methods.Register(GuestMethods.PowerOff, json.Empty, json.Empty, (_, _, _) =>
+        methods.Register(GuestMethods.Stats, static () => GuestJson.Default.Empty, static () => GuestJson.Default.GuestStats, static (_, _, _) => Task.FromResult(Usage.OfGuest()));
+        methods.Register(GuestMethods.Dial, static () => GuestJson.Default.DialRequest, static () => GuestJson.Default.Empty, dialer.DialAsync);
+        methods.Register(GuestMethods.PowerOff, static () => GuestJson.Default.Empty, static () => GuestJson.Default.Empty, (_, _, _) =>
         {
             _powerOff.TrySetResult();
             return Task.FromResult(_empty);

@@ -13,33 +13,32 @@ internal sealed class ContainerMethods(ContainerTable containers, ExecTable exec
     /// <summary>Registers them.</summary>
     internal void Register(MethodTable methods)
     {
-        GuestJson json = GuestJson.Default;
-        methods.Register(GuestMethods.CreateContainer, json.ContainerSpec, json.Empty, async (_, spec, token) =>
+        methods.Register(GuestMethods.CreateContainer, static () => GuestJson.Default.ContainerSpec, static () => GuestJson.Default.Empty, async (_, spec, token) =>
         {
             await containers.CreateAsync(spec, token);
             return _empty;
         });
-        methods.Register(GuestMethods.StartContainer, json.ContainerReference, json.ContainerStarted, (_, container, _) => containers.StartAsync(container.ContainerId));
-        methods.Register(GuestMethods.SignalContainer, json.SignalRequest, json.Empty, (_, request, _) => Task.FromResult(Signal(request)));
-        methods.Register(GuestMethods.WaitContainer, json.ContainerReference, json.ContainerReport, WaitAsync);
-        methods.Register(GuestMethods.DeleteContainer, json.ContainerReference, json.Empty, async (_, container, _) =>
+        methods.Register(GuestMethods.StartContainer, static () => GuestJson.Default.ContainerReference, static () => GuestJson.Default.ContainerStarted, (_, container, _) => containers.StartAsync(container.ContainerId));
+        methods.Register(GuestMethods.SignalContainer, static () => GuestJson.Default.SignalRequest, static () => GuestJson.Default.Empty, (_, request, _) => Task.FromResult(Signal(request)));
+        methods.Register(GuestMethods.WaitContainer, static () => GuestJson.Default.ContainerReference, static () => GuestJson.Default.ContainerReport, WaitAsync);
+        methods.Register(GuestMethods.DeleteContainer, static () => GuestJson.Default.ContainerReference, static () => GuestJson.Default.Empty, async (_, container, _) =>
         {
             await containers.DeleteAsync(container.ContainerId);
             return _empty;
         });
-        methods.Register(GuestMethods.ListContainers, json.Empty, json.ContainerList, (_, _, _) =>
+        methods.Register(GuestMethods.ListContainers, static () => GuestJson.Default.Empty, static () => GuestJson.Default.ContainerList, (_, _, _) =>
             Task.FromResult(new ContainerList([.. containers.All.Select(container => container.Report)])));
-        methods.Register(GuestMethods.ContainerOutput, json.OutputRequest, json.OutputResult, OutputAsync);
-        methods.Register(GuestMethods.ContainerInput, json.ContainerReference, json.Empty, async (call, container, token) =>
+        methods.Register(GuestMethods.ContainerOutput, static () => GuestJson.Default.OutputRequest, static () => GuestJson.Default.OutputResult, OutputAsync);
+        methods.Register(GuestMethods.ContainerInput, static () => GuestJson.Default.ContainerReference, static () => GuestJson.Default.Empty, async (call, container, token) =>
         {
             await containers.Get(container.ContainerId).FeedAsync(call, token);
             return _empty;
         });
-        methods.Register(GuestMethods.ResizeTerminal, json.ResizeRequest, json.Empty, (_, request, _) => Task.FromResult(Resize(request)));
-        methods.Register(GuestMethods.Exec, json.ExecSpec, json.ExecResult, execs.RunAsync);
-        methods.Register(GuestMethods.ContainerStats, json.ContainerReference, json.ContainerStats, (_, container, _) =>
+        methods.Register(GuestMethods.ResizeTerminal, static () => GuestJson.Default.ResizeRequest, static () => GuestJson.Default.Empty, (_, request, _) => Task.FromResult(Resize(request)));
+        methods.Register(GuestMethods.Exec, static () => GuestJson.Default.ExecSpec, static () => GuestJson.Default.ExecResult, execs.RunAsync);
+        methods.Register(GuestMethods.ContainerStats, static () => GuestJson.Default.ContainerReference, static () => GuestJson.Default.ContainerStats, (_, container, _) =>
             Task.FromResult(Usage.Of(containers.Get(container.ContainerId))));
-        methods.Register(GuestMethods.UpdateContainer, json.UpdateRequest, json.Empty, async (_, request, _) =>
+        methods.Register(GuestMethods.UpdateContainer, static () => GuestJson.Default.UpdateRequest, static () => GuestJson.Default.Empty, async (_, request, _) =>
         {
             await containers.Get(request.ContainerId).UpdateAsync(request.Resources);
             return _empty;

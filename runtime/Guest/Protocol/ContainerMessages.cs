@@ -17,7 +17,7 @@ public sealed record ContainerSpec
     public required ProcessSpec Process { get; init; }
 
     /// <summary>Mounts in order, after the usual /proc, /dev, /sys.</summary>
-    public IReadOnlyList<MountSpec> Mounts { get; init; } = [];
+    public IReadOnlyList<MountSpec> Mounts { get; init => field = value ?? []; } = [];
 
     /// <summary>The root file system is mounted read-only.</summary>
     public bool ReadOnlyRoot { get; init; }
@@ -26,10 +26,10 @@ public sealed record ContainerSpec
     public bool Privileged { get; init; }
 
     /// <summary>Paths hidden from the container.</summary>
-    public IReadOnlyList<string> MaskedPaths { get; init; } = [];
+    public IReadOnlyList<string> MaskedPaths { get; init => field = value ?? []; } = [];
 
     /// <summary>Paths made read-only in the container.</summary>
-    public IReadOnlyList<string> ReadOnlyPaths { get; init; } = [];
+    public IReadOnlyList<string> ReadOnlyPaths { get; init => field = value ?? []; } = [];
 
     /// <summary>Whose PID namespace the container lives in.</summary>
     public PidNamespace PidNamespace { get; init; } = PidNamespace.Container;
@@ -41,13 +41,13 @@ public sealed record ContainerSpec
     public bool PrivateIpc { get; init; }
 
     /// <summary>Limits, kept by the container's cgroup in the guest.</summary>
-    public ResourceLimits Resources { get; init; } = new();
+    public ResourceLimits Resources { get; init => field = value ?? new(); } = new();
 
     /// <summary>Seccomp profile as the OCI runtime spec's <c>linux.seccomp</c> JSON object, or null for unconfined.</summary>
     public string? SeccompJson { get; init; }
 
     /// <summary>OCI annotations.</summary>
-    public IReadOnlyDictionary<string, string> Annotations { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Annotations { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string, string>();
 
     /// <summary>Standard input stays open for <see cref="GuestMethods.ContainerInput"/>; otherwise it is /dev/null.</summary>
     public bool Stdin { get; init; }
@@ -79,19 +79,19 @@ public sealed record ProcessSpec
     public required IReadOnlyList<string> Args { get; init; }
 
     /// <summary><c>NAME=value</c> entries. PATH is added when missing, HOME from the user's passwd entry.</summary>
-    public IReadOnlyList<string> Env { get; init; } = [];
+    public IReadOnlyList<string> Env { get; init => field = value ?? []; } = [];
 
     /// <summary>Absolute; created in the container when missing.</summary>
-    public string WorkingDirectory { get; init; } = "/";
+    public string WorkingDirectory { get; init => field = value ?? "/"; } = "/";
 
     /// <summary>
     /// As in an image's <c>config.User</c>: empty, <c>name</c>, <c>uid</c>, <c>name:group</c>, <c>uid:gid</c>; resolved against the
     /// container's own passwd and group files.
     /// </summary>
-    public string User { get; init; } = "";
+    public string User { get; init => field = value ?? ""; } = "";
 
     /// <summary>Groups beside the primary one.</summary>
-    public IReadOnlyList<uint> SupplementalGroups { get; init; } = [];
+    public IReadOnlyList<uint> SupplementalGroups { get; init => field = value ?? []; } = [];
 
     /// <summary>False: groups of the image's /etc/group that name the user are added too (CRI policy Merge).</summary>
     public bool StrictSupplementalGroups { get; init; }
@@ -100,16 +100,16 @@ public sealed record ProcessSpec
     public bool Terminal { get; init; }
 
     /// <summary>Capability names, <c>CAP_CHOWN</c> …; the bounding, permitted and effective sets.</summary>
-    public IReadOnlyList<string> Capabilities { get; init; } = [];
+    public IReadOnlyList<string> Capabilities { get; init => field = value ?? []; } = [];
 
     /// <summary>Capabilities that are also inheritable and ambient.</summary>
-    public IReadOnlyList<string> AmbientCapabilities { get; init; } = [];
+    public IReadOnlyList<string> AmbientCapabilities { get; init => field = value ?? []; } = [];
 
     /// <summary>Sets PR_SET_NO_NEW_PRIVS.</summary>
     public bool NoNewPrivileges { get; init; }
 
     /// <summary>Resource limits of setrlimit(2).</summary>
-    public IReadOnlyList<ResourceLimit> Rlimits { get; init; } = [];
+    public IReadOnlyList<ResourceLimit> Rlimits { get; init => field = value ?? []; } = [];
 
     /// <summary>-1000 to 1000.</summary>
     public int OomScoreAdjust { get; init; }
@@ -149,7 +149,7 @@ public sealed record ResourceLimits
     public long PidsLimit { get; init; }
 
     /// <summary>cgroup v2 files by name, written as they are.</summary>
-    public IReadOnlyDictionary<string, string> Unified { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Unified { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string, string>();
 }
 
 /// <summary>One mount of a container.</summary>
@@ -159,16 +159,16 @@ public sealed record MountSpec
     public required MountSource Kind { get; init; }
 
     /// <summary>Share: path below the share; Disk: SCSI serial; Tmpfs: ignored; GuestPath: absolute path in the guest.</summary>
-    public string Source { get; init; } = "";
+    public string Source { get; init => field = value ?? ""; } = "";
 
     /// <summary>Absolute path in the container.</summary>
     public required string Destination { get; init; }
 
     /// <summary>Mount options in the words of the OCI runtime spec: <c>ro</c>, <c>rro</c>, <c>rbind</c>, <c>rshared</c>, <c>size=64m</c> ….</summary>
-    public IReadOnlyList<string> Options { get; init; } = [];
+    public IReadOnlyList<string> Options { get; init => field = value ?? []; } = [];
 
     /// <summary>For Disk: the path below the disk's root that is mounted; empty for the root.</summary>
-    public string SubPath { get; init; } = "";
+    public string SubPath { get; init => field = value ?? ""; } = "";
 }
 
 /// <summary>Where the bytes of a mount come from.</summary>

@@ -19,10 +19,10 @@ public sealed record GuestPersonality
     public required string MachineId { get; init; }
 
     /// <summary>Network interfaces to set up, found in the guest by their present MAC or order.</summary>
-    public IReadOnlyList<GuestInterface> Interfaces { get; init; } = [];
+    public IReadOnlyList<GuestInterface> Interfaces { get; init => field = value ?? []; } = [];
 
     /// <summary>Routes, added in order.</summary>
-    public IReadOnlyList<GuestRoute> Routes { get; init; } = [];
+    public IReadOnlyList<GuestRoute> Routes { get; init => field = value ?? []; } = [];
 
     /// <summary>Content of resolv.conf for every container, or null to leave the image's own.</summary>
     public string? ResolvConf { get; init; }
@@ -31,7 +31,7 @@ public sealed record GuestPersonality
     public string? Hosts { get; init; }
 
     /// <summary>Kernel parameters by dotted or slashed name.</summary>
-    public IReadOnlyDictionary<string, string> Sysctls { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Sysctls { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string, string>();
 
     /// <summary>SCSI serial of the pod's writable ext4 scratch disk, or null when overlays live in memory.</summary>
     public string? ScratchDisk { get; init; }
