@@ -13,6 +13,7 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _deleted = new();
+    private readonly CancellationTokenSource _ended = new();
     private readonly TaskCompletionSource _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ContainerReport _report = new(spec.ContainerId, GuestContainerState.Created, 0, 0, 0, 0, false);
     private ContainerSpec _spec = spec;
@@ -44,7 +45,7 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
     /// <summary>Fires when the container is deleted.</summary>
     internal CancellationToken Deleted => _deleted.Token;
 
-    /// <summary>The container now; the out-of-memory fact is read from the live cgroup while it runs.</summary>
+    /// <summary>The container now.</summary>
     internal ContainerReport Report
     {
         get
@@ -205,6 +206,7 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
     {
         _gate.Dispose();
         _deleted.Dispose();
+        _ended.Dispose();
     }
 
     /// <summary>The fault of asking something that the present state does not allow.</summary>
@@ -228,7 +230,8 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
             LogFile,
             ["run", "--detach", "--bundle", bundle.Folder, "--pid-file", pidFile, .. stdio.CrunArguments, Id],
             stdio.Theirs,
-            $"Starting '{Spec.Process.Args[0]}' in container {Id}");
+            $"Starting '{Spec.Process.Args[0]}' in container {Id}",
+            CancellationToken.None);
         int pid = Crun.ReadPid(pidFile);
         stdio.Detach();
         _stdio = stdio;
@@ -248,6 +251,11 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
             Error.Ring.Complete();
         }
 
+        if (OutOfMemoryWatch.Open(Cgroup) is { } announcements)
+        {
+            _ = OutOfMemoryWatch.RunAsync(announcements, () => Cgroup.OutOfMemory, ReportOutOfMemory, _ended.Token);
+        }
+
         _ = WatchAsync(reaper.AdoptAsync(pid, since));
         return new ContainerStarted(pid, started);
     }
@@ -255,7 +263,12 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
     private async Task WatchAsync(Task<ChildExit> exit)
     {
         ChildExit ended = await exit;
-        bool outOfMemory = Cgroup.OutOfMemory;
+        await _ended.CancelAsync();
+        if (Cgroup.OutOfMemory)
+        {
+            ReportOutOfMemory();
+        }
+
         // With a PID namespace that is not its own, other processes outlive the first.
         Cgroup.Kill();
         lock (_lock)
@@ -265,17 +278,26 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
                 State = GuestContainerState.Exited,
                 FinishedUnixNanoseconds = Clock.UnixNanoseconds(),
                 ExitCode = ended.Code,
-                OutOfMemory = outOfMemory,
             };
         }
 
         _exited.TrySetResult();
-        if (outOfMemory)
+        publish(new GuestEvent(GuestEventKind.ContainerExited, Id));
+    }
+
+    private void ReportOutOfMemory()
+    {
+        lock (_lock)
         {
-            publish(new GuestEvent(GuestEventKind.ContainerOutOfMemory, Id));
+            if (_report.OutOfMemory)
+            {
+                return;
+            }
+
+            _report = _report with { OutOfMemory = true };
         }
 
-        publish(new GuestEvent(GuestEventKind.ContainerExited, Id));
+        publish(new GuestEvent(GuestEventKind.ContainerOutOfMemory, Id));
     }
 
     private static ResourceLimits Merge(ResourceLimits old, ResourceLimits change) => new()

@@ -132,7 +132,8 @@ internal sealed class ContainerTable(BundleSources sources, Crun crun, Reaper re
         }
     }
 
-    private static void Check(ContainerSpec spec)
+    /// <summary>Refuses what no container can be made from.</summary>
+    internal static void Check(ContainerSpec spec)
     {
         if (spec.ContainerId.Length != 64 || !spec.ContainerId.All(char.IsAsciiHexDigitLower))
         {

@@ -16,16 +16,26 @@ internal sealed class Crun(Reaper reaper)
     /// <param name="arguments">Verb and what follows.</param>
     /// <param name="stdio">Descriptors 0, 1, 2.</param>
     /// <param name="tried">Start of the error's sentence.</param>
+    /// <param name="cancellationToken">Kills crun; what it has started so far is the caller's to kill.</param>
     /// <exception cref="AgentException">CannotExecute, ResourceExhausted or Failed with crun's words.</exception>
-    internal async Task RunAsync(string log, IReadOnlyList<string> arguments, (int In, int Out, int Error) stdio, string tried)
+    /// <exception cref="OperationCanceledException">crun was killed, or failed, after the token had fired.</exception>
+    internal async Task RunAsync(
+        string log, IReadOnlyList<string> arguments, (int In, int Out, int Error) stdio, string tried, CancellationToken cancellationToken)
     {
-        (_, Task<ChildExit> exit) = reaper.Spawn(() => ChildProcess.Spawn(
+        cancellationToken.ThrowIfCancellationRequested();
+        (int pid, Task<ChildExit> exit) = reaper.Spawn(() => ChildProcess.Spawn(
             Program, ["crun", "--root", StateRoot, "--log", log, .. arguments], stdio.In, stdio.Out, stdio.Error));
-        ChildExit ended = await exit;
+        ChildExit ended;
+        await using (cancellationToken.Register(() => reaper.Signal(pid, Constants.SigKill)))
+        {
+            ended = await exit;
+        }
+
         try
         {
             if (ended.Code != 0)
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 string words = Words(log);
                 throw new AgentException(Classify(words), $"{tried}: crun ended with {ended.Code}: {(words.Length > 0 ? words : "it said nothing")}");
             }
@@ -42,7 +52,7 @@ internal sealed class Crun(Reaper reaper)
         int nothing = Descriptors.Null();
         try
         {
-            await RunAsync(log, arguments, (nothing, nothing, nothing), tried);
+            await RunAsync(log, arguments, (nothing, nothing, nothing), tried, CancellationToken.None);
         }
         finally
         {

@@ -73,9 +73,10 @@ internal sealed class ExecTable(ContainerTable containers, Crun crun, Reaper rea
             using var deadline = new CancellationTokenSource(
                 spec.TimeoutMilliseconds > 0 ? TimeSpan.FromMilliseconds(spec.TimeoutMilliseconds) : Timeout.InfiniteTimeSpan, time);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
-            Task<ChildExit> exit = await StartAsync(spec, container, stdio, name, stem);
+            Task<ChildExit> exit = Task.FromResult(new ChildExit(0));
             try
             {
+                exit = await StartAsync(spec, container, stdio, name, stem, stop.Token);
                 return await ServeAsync(call, spec, stdio, exit, cgroup, stop.Token);
             }
             catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
@@ -86,6 +87,7 @@ internal sealed class ExecTable(ContainerTable containers, Crun crun, Reaper rea
             {
                 if (stop.IsCancellationRequested)
                 {
+                    // Also what a killed crun had started: it enters its cgroup before it becomes the program.
                     container.Cgroup.Kill(name);
                     _ = await exit;
                 }
@@ -94,22 +96,24 @@ internal sealed class ExecTable(ContainerTable containers, Crun crun, Reaper rea
         finally
         {
             _ = Libc.Unlink(stem + ".json");
+            _ = Libc.Unlink(stem + ".pid");
             // Processes left in the background keep it; crun removes it with the container.
             _ = Libc.RemoveDirectory(cgroup);
         }
     }
 
-    private async Task<Task<ChildExit>> StartAsync(ExecSpec spec, Container container, ContainerStdio stdio, string name, string stem)
+    private async Task<Task<ChildExit>> StartAsync(ExecSpec spec, Container container, ContainerStdio stdio, string name, string stem, CancellationToken cancellationToken)
     {
         ProcessSpec process = container.Spec.Process with { Args = spec.Args, Terminal = spec.Terminal };
         OciProcess oci = OciConfigWriter.Process(container.Spec, process, container.Bundle.User);
-        await File.WriteAllBytesAsync(stem + ".json", JsonSerializer.SerializeToUtf8Bytes(oci, OciJson.Default.OciProcess));
+        await File.WriteAllBytesAsync(stem + ".json", JsonSerializer.SerializeToUtf8Bytes(oci, OciJson.Default.OciProcess), cancellationToken);
         long since = reaper.Now;
         await crun.RunAsync(
             stem + ".log",
             ["exec", "--detach", "--cgroup", name, "--pid-file", stem + ".pid", "--process", stem + ".json", .. stdio.CrunArguments, container.Id],
             stdio.Theirs,
-            $"Running '{spec.Args[0]}' in container {container.Id}");
+            $"Running '{spec.Args[0]}' in container {container.Id}",
+            cancellationToken);
         Task<ChildExit> exit = reaper.AdoptAsync(Crun.ReadPid(stem + ".pid"), since);
         stdio.Detach();
         lock (_lock)

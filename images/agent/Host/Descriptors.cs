@@ -85,13 +85,19 @@ internal static unsafe class Descriptors
 
     private static string ReadAll(int fd, int limitBytes)
     {
-        var bytes = new byte[limitBytes];
+        // Such files are small: room for the limit would cost a container's creation hundreds of page faults.
+        var bytes = new byte[Math.Min(limitBytes, 4096)];
         var length = 0;
-        fixed (byte* start = bytes)
+        while (length < limitBytes)
         {
-            while (length < limitBytes)
+            if (length == bytes.Length)
             {
-                nint got = Libc.Read(fd, start + length, (nuint)(limitBytes - length));
+                Array.Resize(ref bytes, Math.Min(limitBytes, bytes.Length * 2));
+            }
+
+            fixed (byte* start = bytes)
+            {
+                nint got = Libc.Read(fd, start + length, (nuint)(bytes.Length - length));
                 if (got <= 0)
                 {
                     break;
