@@ -1,4 +1,3 @@
-using System.Reflection;
 using Vks.Agent.Boot;
 using Vks.Agent.Channel;
 using Vks.Agent.Containers;
@@ -16,7 +15,7 @@ namespace Vks.Agent;
 /// <summary>PID 1 of a pod's guest: all wiring, top to bottom.</summary>
 internal static class Program
 {
-    private static async Task<int> Main(string[] arguments)
+    private static int Main(string[] arguments)
     {
         if (arguments is [PodPidNamespace.HolderVerb])
         {
@@ -38,23 +37,29 @@ internal static class Program
         };
         try
         {
-            await RunAsync(started, TimeProvider.System);
+            Start(started, TimeProvider.System);
+            // This thread is the poller's: each thread less makes the start of a one-CPU guest shorter.
+            Poller.Shared.Run();
         }
         catch (Exception exception)
         {
-            // PID 1 must not end: the kernel would panic and take the reason with it.
             Console.Log($"the agent cannot go on: {exception}");
         }
 
-        await Task.Delay(Timeout.Infinite);
-        return 1;
+        // PID 1 must not end: the kernel would panic and take the reason with it.
+        while (true)
+        {
+            _ = Libc.Pause();
+        }
     }
 
-    private static async Task RunAsync(long started, TimeProvider time)
+    /// <summary>Nothing in here may wait for the thread pool: its first use starts three threads.</summary>
+    private static void Start(long started, TimeProvider time)
     {
         RootFileSystem.Prepare();
+        Scheduler.RunNewThreadsFirst();
         Console.Open();
-        string commandLine = await File.ReadAllTextAsync("/proc/cmdline");
+        string commandLine = File.ReadAllText("/proc/cmdline");
         KernelCommandLine settings = KernelCommandLine.Parse(commandLine);
 
         var reaper = new Reaper();
@@ -76,20 +81,32 @@ internal static class Program
         IChannelTransport transport = ChannelTransport.Open(commandLine);
         var channel = new AgentChannel(transport, methods, Facts(started), Console.Log);
         containers.Publish = channel.Publish;
-        Task announcements = events.RunAsync(CancellationToken.None);
-        Task powerOff = calls.PowerOffWhenAskedAsync(channel, time);
+        _ = ReportAsync(events.RunAsync(CancellationToken.None));
+        _ = ReportAsync(calls.PowerOffWhenAskedAsync(channel, time));
         if (settings.Verbose)
         {
             Console.Log($"ready {(Clock.BootNanoseconds() - started) / 1000} us after its start");
         }
 
-        await await Task.WhenAny(channel.RunAsync(CancellationToken.None), announcements, powerOff);
+        _ = ReportAsync(channel.RunAsync(CancellationToken.None));
+    }
+
+    private static async Task ReportAsync(Task task)
+    {
+        try
+        {
+            await task;
+        }
+        catch (Exception exception)
+        {
+            Console.Log($"the agent cannot go on: {exception}");
+        }
     }
 
     private static Func<HelloReply> Facts(long started)
     {
         long ready = Clock.BootNanoseconds();
-        string version = typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+        string version = AppContext.GetData("Vks.Agent.Version") as string ?? "unknown";
         // boot_id is read for every session: a clone resumes with the template's, and the kernel makes no new one.
         return () => new HelloReply(
             "", 0, 0, 0,

@@ -4,7 +4,7 @@ namespace Vks.Agent.Host;
 
 /// <summary>A non-blocking descriptor as a stream: pipe, terminal, socket or virtio-serial port.</summary>
 /// <remarks>Owns the descriptor. One reader and one writer at a time. A read of 0 bytes is the end.</remarks>
-internal sealed class AsyncFd : Stream
+internal sealed class AsyncFd : Stream, IWatched
 {
     private readonly AsyncSignal _readable = new();
     private readonly AsyncSignal _writable = new();
@@ -25,7 +25,7 @@ internal sealed class AsyncFd : Stream
             throw error;
         }
 
-        _key = Poller.Shared.Add(this);
+        _key = Poller.Shared.Add(this, fd);
     }
 
     /// <summary>The descriptor; -1 once disposed.</summary>
@@ -159,7 +159,8 @@ internal sealed class AsyncFd : Stream
     /// <inheritdoc/>
     public override void SetLength(long value) => throw new NotSupportedException();
 
-    internal void OnEvents(uint events)
+    /// <inheritdoc/>
+    public void OnEvents(uint events)
     {
         const uint Ended = Constants.EpollError | Constants.EpollHangUp | Constants.EpollReadHangUp;
         // A port that the host opens shows as OUT alone: both sides look again on any edge of the state.

@@ -14,9 +14,6 @@ internal static unsafe partial class ChannelNative
     public const uint EventIn = 0x1;
     public const uint EventOut = 0x4;
     public const uint EventHangUp = 0x10;
-    public const uint EventEdge = 0x8000_0000;
-    public const int EpollAdd = 1;
-    public const int EpollRemove = 2;
 
     public const int FamilyNetlink = 16;
     public const int FamilyVsock = 40;
@@ -45,18 +42,6 @@ internal static unsafe partial class ChannelNative
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     public static partial int Poll(PollEntry* entries, nuint count, int timeoutMilliseconds);
 
-    /// <summary>epoll_create1(2).</summary>
-    [LibraryImport("libc", EntryPoint = "epoll_create1", SetLastError = true)]
-    public static partial int EpollCreate(int flags);
-
-    /// <summary>epoll_ctl(2).</summary>
-    [LibraryImport("libc", EntryPoint = "epoll_ctl", SetLastError = true)]
-    public static partial int EpollControl(int epoll, int operation, int fd, EpollEntry* entry);
-
-    /// <summary>epoll_wait(2).</summary>
-    [LibraryImport("libc", EntryPoint = "epoll_wait", SetLastError = true)]
-    public static partial int EpollWait(int epoll, EpollEntry* entries, int most, int timeoutMilliseconds);
-
     /// <summary>socket(2).</summary>
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     public static partial int Socket(int family, int type, int protocol);
@@ -84,14 +69,6 @@ internal static unsafe partial class ChannelNative
         public int Fd;
         public short Events;
         public short Returned;
-    }
-
-    /// <summary>struct epoll_event, packed on x86-64.</summary>
-    [StructLayout(LayoutKind.Sequential, Pack = 1)]
-    internal struct EpollEntry
-    {
-        public uint Events;
-        public ulong Data;
     }
 
     /// <summary>struct sockaddr_nl.</summary>

@@ -11,11 +11,8 @@ internal static class ChannelTransport
 
     /// <summary>Opens it; /dev (devtmpfs), /sys and /proc must be mounted. May wait for the device.</summary>
     /// <param name="kernelCommandLine">/proc/cmdline.</param>
-    public static IChannelTransport Open(string kernelCommandLine)
-    {
-        var loop = new ReadinessLoop();
-        return kernelCommandLine.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Contains(VsockArgument)
-            ? VsockListener.Listen(ProtocolLimits.VsockPort, loop)
-            : VirtioPort.Open(ProtocolLimits.SerialPortName, loop);
-    }
+    public static IChannelTransport Open(string kernelCommandLine) =>
+        kernelCommandLine.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Contains(VsockArgument)
+            ? VsockListener.Listen(ProtocolLimits.VsockPort)
+            : VirtioPort.Open(ProtocolLimits.SerialPortName);
 }

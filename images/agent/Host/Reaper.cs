@@ -16,9 +16,7 @@ internal sealed unsafe class Reaper : IDisposable
     private readonly Queue<int> _unclaimedOrder = new();
     private readonly AutoResetEvent _spawned = new(false);
     private long _sequence;
-
-    /// <summary>Starts the thread.</summary>
-    internal Reaper() => new Thread(Run, 128 * 1024) { IsBackground = true, Name = "reaper" }.Start();
+    private bool _started;
 
     /// <summary>A mark in the order of exits, for <see cref="AdoptAsync"/>.</summary>
     internal long Now
@@ -40,6 +38,13 @@ internal sealed unsafe class Reaper : IDisposable
             int pid = spawn();
             var waiter = new TaskCompletionSource<ChildExit>(TaskCreationOptions.RunContinuationsAsynchronously);
             _waiters[pid] = waiter;
+            if (!_started)
+            {
+                // Before the first child there is nothing to reap, and a thread takes a guest's start some milliseconds.
+                _started = true;
+                new Thread(Run, 128 * 1024) { IsBackground = true, Name = "reaper" }.Start();
+            }
+
             _spawned.Set();
             return (pid, waiter.Task);
         }

@@ -9,12 +9,12 @@ internal sealed class VirtioPort : IChannelTransport
 
     private readonly int _fd;
     private readonly string _path;
-    private readonly Readiness _readiness;
+    private readonly Readiness _readiness = new();
 
-    private VirtioPort(int fd, string path, ReadinessLoop loop)
+    private VirtioPort(int fd, string path)
     {
         (_fd, _path) = (fd, path);
-        _readiness = loop.Add(fd);
+        _ = Poller.Shared.Add(_readiness, fd);
     }
 
     /// <inheritdoc/>
@@ -22,13 +22,12 @@ internal sealed class VirtioPort : IChannelTransport
 
     /// <summary>Finds the port by its name and opens it. Waits for the kernel's word when the port is not there yet.</summary>
     /// <param name="name">As in QEMU's <c>virtserialport,name=</c>.</param>
-    /// <param name="loop">Watches it.</param>
     /// <exception cref="IOException">/dev has no such node (is devtmpfs mounted?), or it is open already.</exception>
-    public static VirtioPort Open(string name, ReadinessLoop loop)
+    public static VirtioPort Open(string name)
     {
         string path = Find(name) ?? WaitFor(name);
         int fd = ChannelNative.Open(path, ChannelNative.OpenReadWrite | ChannelNative.NonBlocking | ChannelNative.CloseOnExec);
-        return fd >= 0 ? new VirtioPort(fd, path, loop) : throw ChannelNative.Failure($"open {path}, the virtio-serial port {name}");
+        return fd >= 0 ? new VirtioPort(fd, path) : throw ChannelNative.Failure($"open {path}, the virtio-serial port {name}");
     }
 
     /// <inheritdoc/>

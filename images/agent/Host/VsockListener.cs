@@ -8,13 +8,12 @@ internal sealed class VsockListener : IChannelTransport
 {
     private readonly int _fd;
     private readonly uint _port;
-    private readonly ReadinessLoop _loop;
-    private readonly Readiness _readiness;
+    private readonly Readiness _readiness = new();
 
-    private VsockListener(int fd, uint port, ReadinessLoop loop)
+    private VsockListener(int fd, uint port)
     {
-        (_fd, _port, _loop) = (fd, port, loop);
-        _readiness = loop.Add(fd);
+        (_fd, _port) = (fd, port);
+        _ = Poller.Shared.Add(_readiness, fd);
     }
 
     /// <inheritdoc/>
@@ -22,7 +21,7 @@ internal sealed class VsockListener : IChannelTransport
 
     /// <summary>Binds and listens.</summary>
     /// <exception cref="IOException">The guest has no vsock device, or the port is taken.</exception>
-    public static unsafe VsockListener Listen(int port, ReadinessLoop loop)
+    public static unsafe VsockListener Listen(int port)
     {
         int fd = ChannelNative.Socket(
             ChannelNative.FamilyVsock, ChannelNative.SocketStream | ChannelNative.NonBlocking | ChannelNative.CloseOnExec, 0);
@@ -42,7 +41,7 @@ internal sealed class VsockListener : IChannelTransport
             throw failure;
         }
 
-        return new VsockListener(fd, (uint)port, loop);
+        return new VsockListener(fd, (uint)port);
     }
 
     /// <inheritdoc/>
@@ -54,9 +53,11 @@ internal sealed class VsockListener : IChannelTransport
             int fd = TryAccept();
             if (fd >= 0)
             {
-                return new DescriptorStream(fd, $"vsock port {_port}", _loop.Add(fd), () =>
+                var changes = new Readiness();
+                ulong key = Poller.Shared.Add(changes, fd);
+                return new DescriptorStream(fd, $"vsock port {_port}", changes, () =>
                 {
-                    _loop.Remove(fd);
+                    Poller.Shared.Remove(key, fd);
                     _ = ChannelNative.Close(fd);
                 });
             }
