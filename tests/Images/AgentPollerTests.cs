@@ -36,6 +36,20 @@ public sealed class AgentPollerTests
     }
 
     [Fact]
+    public async Task A_wait_that_was_given_up_takes_no_later_event_with_it()
+    {
+        var signal = new AsyncSignal();
+        using var given = new CancellationTokenSource();
+        Task first = signal.WaitAsync(given.Token);
+        await given.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
+
+        signal.Set();
+
+        await signal.WaitAsync(Token).WaitAsync(s_deadline, Token);
+    }
+
+    [Fact]
     public async Task A_kill_for_want_of_memory_is_reported_once_and_when_it_happens()
     {
         (int reader, int writer) = Descriptors.Pipe();
