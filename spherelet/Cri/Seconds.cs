@@ -6,7 +6,7 @@ namespace Vks.Spherelet.Cri;
 internal static class Seconds
 {
     /// <summary>More than that is as good as for ever, and still fits every timer.</summary>
-    private const long Most = 10 * 365 * 24 * 3600L;
+    private const long Most = 24 * 24 * 3600L;
 
     /// <summary>Reads a duration.</summary>
     /// <exception cref="PodException"><see cref="PodFault.InvalidConfig"/>: it is negative.</exception>

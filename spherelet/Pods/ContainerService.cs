@@ -100,20 +100,16 @@ internal sealed partial class ContainerService(
             return;
         }
 
-        if (grace > TimeSpan.Zero)
+        if (grace > TimeSpan.Zero && await EndsBySignalAsync(container, container.Record.StopSignal, all: false, grace, cancellationToken))
         {
-            await SignalAsync(container, container.Record.StopSignal, all: false, cancellationToken);
-            if (await EndsWithinAsync(container, grace, cancellationToken))
-            {
-                return;
-            }
+            return;
         }
 
         await KillAsync(container, cancellationToken);
     }
 
     /// <summary>Kills a container and waits for its end. One that does not run is no error.</summary>
-    /// <exception cref="PodException"><see cref="PodFault.TimedOut"/>: it outlived SIGKILL.</exception>
+    /// <exception cref="PodException"><see cref="PodFault.TimedOut"/>: it outlived SIGKILL, or its guest does not answer.</exception>
     public async Task KillAsync(Container container, CancellationToken cancellationToken)
     {
         if (container.Record.Phase != ContainerPhase.Running)
@@ -121,8 +117,7 @@ internal sealed partial class ContainerService(
             return;
         }
 
-        await SignalAsync(container, Signals.Kill, all: true, cancellationToken);
-        if (!await EndsWithinAsync(container, options.KillTimeout, cancellationToken))
+        if (!await EndsBySignalAsync(container, Signals.Kill, all: true, options.KillTimeout, cancellationToken))
         {
             throw new PodException(
                 PodFault.TimedOut,
@@ -210,14 +205,18 @@ internal sealed partial class ContainerService(
         }
     }
 
-    private async Task<bool> EndsWithinAsync(Container container, TimeSpan limit, CancellationToken cancellationToken)
+    /// <summary>Signals and waits; false when the limit passed first, be it that the container goes on or that its guest is stuck.</summary>
+    private async Task<bool> EndsBySignalAsync(Container container, int signal, bool all, TimeSpan limit, CancellationToken cancellationToken)
     {
+        using var patience = new CancellationTokenSource(limit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
         try
         {
-            await container.Ended.WaitAsync(limit, time, cancellationToken);
+            await SignalAsync(container, signal, all, either.Token);
+            await container.Ended.WaitAsync(either.Token);
             return true;
         }
-        catch (TimeoutException)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             return false;
         }

@@ -1,3 +1,4 @@
+using Vks.Runtime.Guest;
 using Vks.Runtime.Guest.Protocol;
 using Vks.Runtime.Machines;
 using Vks.Spherelet.Network;
@@ -121,7 +122,7 @@ internal sealed partial class PodService(
             sandbox.Change(record => record with { Stopped = true });
         }
 
-        await Task.WhenAll(table.ContainersOf(sandbox.Id).Select(container => containers.KillAsync(container, cancellationToken)));
+        await Task.WhenAll(table.ContainersOf(sandbox.Id).Select(container => KillAsync(container, cancellationToken)));
         if (sandbox.Machine is { } machine && machine.Current.State is not (MachineState.Stopped or MachineState.Removed))
         {
             await machine.StopAsync(options.PowerOffGrace, cancellationToken);
@@ -131,6 +132,19 @@ internal sealed partial class PodService(
 
         await network.TearDownAsync(NetworkRequest(sandbox.Record), cancellationToken);
         await share.ReleasePodAsync(sandbox.Id, cancellationToken);
+    }
+
+    /// <summary>Kills a container so that its true end is known. One that cannot be killed, or whose guest is stuck, ends with the machine.</summary>
+    private async Task KillAsync(Container container, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await containers.KillAsync(container, cancellationToken);
+        }
+        catch (Exception cause) when (cause is PodException or GuestException)
+        {
+            ContainerLeftToMachine(container.Id, cause);
+        }
     }
 
     /// <summary>Removes all that a pod may have on the host, whole or half made.</summary>
@@ -185,6 +199,9 @@ internal sealed partial class PodService(
 
     [LoggerMessage(3144, LogLevel.Error, "Pod {PodId} could not be taken back or cleared away; the next start tries again")]
     private partial void AdoptionFailed(string podId, Exception cause);
+
+    [LoggerMessage(3146, LogLevel.Warning, "Container {ContainerId} could not be killed in its guest; it ends with the pod's machine")]
+    private partial void ContainerLeftToMachine(string containerId, Exception cause);
 
     [LoggerMessage(3145, LogLevel.Information, "Pod {PodId} taken back: {Name}, {Containers} containers, ready {IsReady}")]
     private partial void PodAdopted(string podId, PodName name, int containers, bool isReady);

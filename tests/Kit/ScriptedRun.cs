@@ -44,7 +44,10 @@ internal sealed class ScriptedRun : IMachineRun
 
     public IReadOnlyList<DiskAttachment> Disks => [];
 
-    public GuestClient Guest => throw new NotSupportedException("The script has no agent.");
+    /// <summary>The agent, when the script has one.</summary>
+    public GuestClient? Agent { get; set; }
+
+    public GuestClient Guest => Agent ?? throw new NotSupportedException("The script has no agent.");
 
     public Task<string> Ended => _ended.Task;
 
