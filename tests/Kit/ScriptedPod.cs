@@ -13,13 +13,14 @@ internal sealed class ScriptedPod : IPodNetwork, IImageSource, IAsyncDisposable
 {
     private readonly string _directory = System.IO.Directory.CreateTempSubdirectory("vks-pod-").FullName;
     private readonly PodStore _store;
-    private readonly PodTable _table = new();
+    private readonly PodTable _table;
     private readonly CrxEngine _engine;
     private Machine _machine = null!;
 
     private ScriptedPod()
     {
         PodOptions options = new() { RootDirectory = _directory };
+        _table = new PodTable(Time);
         _store = new PodStore(options, NullLogger<PodStore>.Instance);
         var share = new PodShare(_store, NullLogger<PodShare>.Instance);
         _engine = new CrxEngine(new CrxEngineOptions { RootDirectory = _directory, RuntimeDirectory = _directory }, Time, NullLoggerFactory.Instance);
@@ -72,7 +73,7 @@ internal sealed class ScriptedPod : IPodNetwork, IImageSource, IAsyncDisposable
             StartedUnixNanoseconds = 2,
             Made = true,
         };
-        pod.Container = new Container(record, pod.Sandbox, pod._store);
+        pod.Container = new Container(record, pod.Sandbox, pod._store, pod._table.Events);
         pod._table.Containers[record.Id] = pod.Container;
         return pod;
     }
