@@ -151,6 +151,8 @@ internal static partial class Daemon
                 Directory = Path.Combine(options.RootDirectory, "images"),
                 RuntimeDirectory = options.RuntimeDirectory,
                 RegistriesConf = options.RegistriesConf,
+                SignaturePolicy = options.SignaturePolicy,
+                SignatureDirectory = options.SignatureDirectory,
                 ParallelPulls = options.MaxParallelPulls,
             },
             parts.GetRequiredService<TimeProvider>(),

@@ -59,6 +59,14 @@ internal sealed record SphereletOptions
     [RegularExpression("/.+", ErrorMessage = "registries-conf must be an absolute path.")]
     public string? RegistriesConf { get; set; }
 
+    /// <summary>A policy.json, which says whose signatures are asked for, instead of the host's own, or null.</summary>
+    [RegularExpression("/.+", ErrorMessage = "signature-policy must be an absolute path.")]
+    public string? SignaturePolicy { get; set; }
+
+    /// <summary>A registries.d, which says where signatures are kept, instead of the host's own, or null.</summary>
+    [RegularExpression("/.+", ErrorMessage = "signature-directory must be an absolute path.")]
+    public string? SignatureDirectory { get; set; }
+
     /// <summary>Where the host keeps CNI configurations. Default <c>/etc/cni/net.d</c>.</summary>
     [RegularExpression("/.+", ErrorMessage = "cni-config-directory must be an absolute path.")]
     public string CniConfigDirectory { get; set; } = "/etc/cni/net.d";

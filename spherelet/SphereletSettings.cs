@@ -37,6 +37,8 @@ internal static class SphereletSettings
         new("scratch-mib", "Size of a pod's writable disk, sparse [10240]", static (options, text) => options.ScratchMiB = Number(text)),
         new("max-parallel-pulls", "How many images are pulled at once [3]", static (options, text) => options.MaxParallelPulls = Number(text)),
         new("registries-conf", "A registries.conf instead of the host's own", static (options, text) => options.RegistriesConf = text),
+        new("signature-policy", "A policy.json instead of the host's own", static (options, text) => options.SignaturePolicy = text),
+        new("signature-directory", "A registries.d instead of the host's own", static (options, text) => options.SignatureDirectory = text),
         new("cni-config-directory", "The host's CNI configurations [/etc/cni/net.d]", static (options, text) => options.CniConfigDirectory = text),
         new("cni-plugin-directories", "CNI plugins, separated by commas [/opt/cni/bin,/usr/lib/cni]", static (options, text) => options.CniPluginDirectories = Items(text)),
         new("cni-timeout-seconds", "How long one CNI plugin may take [60]", static (options, text) => options.CniTimeoutSeconds = Number(text)),

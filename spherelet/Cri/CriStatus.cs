@@ -19,11 +19,19 @@ internal static class CriStatus
         RpcException rpc => rpc.Status,
         OperationCanceledException when callerGone => new Status(StatusCode.Cancelled, "The caller cancelled the call."),
         PodException pod => new Status(Code(pod.Fault), pod.Message),
-        ImageException image => new Status(Code(image.Fault), image.Message),
+        ImageException image => new Status(Code(image.Fault), Prefix(image.Fault) + image.Message),
         MachineException machine => new Status(Code(machine.Fault), machine.Message),
         GuestException guest => new Status(guest.ConnectionLost ? StatusCode.Unavailable : Code(guest.Fault), guest.Message),
         NetworkException network => new Status(Code(network.Fault), network.Message),
         _ => new Status(StatusCode.Internal, $"{cause.GetType().Name}: {cause.Message}"),
+    };
+
+    /// <summary>Words at the beginning of a message by which the kubelet tells these two faults of a pull from others.</summary>
+    internal static string Prefix(ImageFault fault) => fault switch
+    {
+        ImageFault.RegistryUnavailable => "RegistryUnavailable: ",
+        ImageFault.SignatureRejected => "SignatureValidationFailed: ",
+        _ => "",
     };
 
     internal static StatusCode Code(PodFault fault) => fault switch
@@ -51,6 +59,9 @@ internal static class CriStatus
         ImageFault.WrongPlatform => StatusCode.FailedPrecondition,
         ImageFault.NoSpace => StatusCode.ResourceExhausted,
         ImageFault.ToolFailed => StatusCode.Internal,
+        ImageFault.Blocked => StatusCode.PermissionDenied,
+        ImageFault.SignatureRejected => StatusCode.PermissionDenied,
+        ImageFault.BadSettings => StatusCode.FailedPrecondition,
         _ => StatusCode.Internal,
     };
 

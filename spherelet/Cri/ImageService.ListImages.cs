@@ -1,5 +1,4 @@
 using Grpc.Core;
-using Vks.Spherelet.Images;
 
 namespace Vks.Spherelet.Cri;
 
@@ -19,12 +18,6 @@ internal sealed partial class ImageService
         }
     }
 
-    private async Task<IEnumerable<V1.Image>> ImagesMatchingAsync(V1.ImageFilter? filter, CancellationToken cancellationToken)
-    {
-        string wanted = filter?.Image?.Image ?? "";
-        IReadOnlyList<ImageSummary> images = wanted.Length == 0
-            ? await store.ListAsync(cancellationToken)
-            : await store.FindAsync(wanted, cancellationToken) is { } image ? [image] : [];
-        return images.Select(ImageConversion.Write);
-    }
+    private async Task<IEnumerable<V1.Image>> ImagesMatchingAsync(V1.ImageFilter? filter, CancellationToken cancellationToken) =>
+        (await store.ListAsync(filter?.Image?.Image ?? "", cancellationToken)).Select(ImageConversion.Write);
 }

@@ -14,10 +14,14 @@ internal interface IImageStore : IImageSource
     /// <exception cref="ImageException"><see cref="ImageFault.InvalidReference"/>.</exception>
     Task<ImageSummary?> FindAsync(string reference, CancellationToken cancellationToken);
 
-    /// <summary>All images.</summary>
-    Task<IReadOnlyList<ImageSummary>> ListAsync(CancellationToken cancellationToken);
+    /// <summary>The images that a filter means.</summary>
+    /// <param name="filter">Empty for all; a name without tag and digest for every tag of it; else as in <see cref="FindAsync"/>. What nothing can be named finds nothing.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    Task<IReadOnlyList<ImageSummary>> ListAsync(string filter, CancellationToken cancellationToken);
 
-    /// <summary>Removes the image with all its names, and what no other image needs. An unknown image is no error.</summary>
+    /// <summary>Removes a name of an image, and with the last one the image and what no other image needs. An unknown image is no error.</summary>
+    /// <param name="reference">A tag is that one name, a digest is all names in its repository, an id is all names.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
     Task RemoveAsync(string reference, CancellationToken cancellationToken);
 
     /// <summary>What the store takes of its file system.</summary>

@@ -31,8 +31,48 @@ internal sealed class ImageCatalog
         }
 
         ImageReference reference = ImageReference.Parse(name);
-        string full = reference.ToString();
-        return Images.FirstOrDefault(image => (reference.Digest is null ? image.RepoTags : image.RepoDigests).Contains(full));
+        return Images.FirstOrDefault(image => image.Has(reference));
+    }
+
+    /// <summary>Finds the images that a filter means: as <see cref="Find"/>, and a name without tag and digest means every tag of it.</summary>
+    public IReadOnlyList<ImageRecord> Match(string filter)
+    {
+        if (ImageReference.TryParse(filter) is { Digest: null } reference && !reference.NamesTag(filter))
+        {
+            ImageRecord[] images = [.. Images.Where(image => image.NamesIn(reference.Name).Any())];
+            if (images.Length > 0)
+            {
+                return images;
+            }
+        }
+
+        try
+        {
+            return Find(filter) is { } image ? [image] : [];
+        }
+        catch (ImageException)
+        {
+            // Nothing has a name that cannot be.
+            return [];
+        }
+    }
+
+    /// <summary>Takes away a name: a tag is that one name, a digest all names in its repository, an id all names. An image without names is gone.</summary>
+    /// <returns>The catalog without it, and the image if no name of it is left.</returns>
+    public (ImageCatalog Catalog, ImageRecord? Gone) WithoutName(ImageRecord image, string name)
+    {
+        ImageRecord left = image with { RepoTags = [], RepoDigests = [] };
+        if (!BlobDigest.IsValid(name) && ImageReference.TryParse(name) is { } reference && image.Has(reference))
+        {
+            HashSet<string> here = [.. image.NamesIn(reference.Name)];
+            string[] tags = [.. image.RepoTags.Where(tag => reference.Digest is null ? tag != reference.ToString() : !here.Contains(tag))];
+            left = image with { RepoTags = tags, RepoDigests = tags.Any(here.Contains) ? image.RepoDigests : [.. image.RepoDigests.Where(digest => !here.Contains(digest))] };
+        }
+
+        ImageRecord[] others = [.. Images.Where(other => other.Id != image.Id)];
+        return left.RepoTags.Count + left.RepoDigests.Count == 0
+            ? (new ImageCatalog(others), image)
+            : (new ImageCatalog([.. others.Append(left).OrderBy(other => other.Id, StringComparer.Ordinal)]), null);
     }
 
     /// <summary>Adds what a pull brought. Its names are added to an image with the same id, and a tag is taken from the image that had it.</summary>

@@ -47,7 +47,8 @@ internal sealed record DescriptorDocument
 /// <summary>A platform.</summary>
 /// <param name="Architecture"><c>amd64</c>.</param>
 /// <param name="Os"><c>linux</c>.</param>
-internal sealed record PlatformDocument(string? Architecture, string? Os);
+/// <param name="Variant"><c>v3</c>, for machines that have what it needs; mostly null.</param>
+internal sealed record PlatformDocument(string? Architecture, string? Os, string? Variant);
 
 /// <summary>An image config: all that is read of it.</summary>
 internal sealed record ConfigDocument
@@ -63,6 +64,17 @@ internal sealed record ConfigDocument
 
     /// <summary>Its layers.</summary>
     public ConfigRootfsDocument? Rootfs { get; init; }
+
+    /// <summary>Both say the same of all that is read of them.</summary>
+    public bool Says(ConfigDocument other) => (Architecture, Os) == (other.Architecture, other.Os)
+        && (Rootfs?.DiffIds ?? []).SequenceEqual(other.Rootfs?.DiffIds ?? [])
+        && RunsLike(Config ?? new ConfigRunDocument(), other.Config ?? new ConfigRunDocument());
+
+    private static bool RunsLike(ConfigRunDocument one, ConfigRunDocument other) =>
+        (one.WorkingDir ?? "", one.User ?? "", one.StopSignal ?? "") == (other.WorkingDir ?? "", other.User ?? "", other.StopSignal ?? "")
+        && (one.Entrypoint ?? []).SequenceEqual(other.Entrypoint ?? [])
+        && (one.Cmd ?? []).SequenceEqual(other.Cmd ?? [])
+        && (one.Env ?? []).SequenceEqual(other.Env ?? []);
 }
 
 /// <summary>Digests of unpacked layers.</summary>

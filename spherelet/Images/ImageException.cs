@@ -29,6 +29,15 @@ internal enum ImageFault
 
     /// <summary>A host tool is missing or failed; the message has its words.</summary>
     ToolFailed = 9,
+
+    /// <summary>This host's registries.conf blocks the registry.</summary>
+    Blocked = 10,
+
+    /// <summary>This host's signature policy does not accept the image.</summary>
+    SignatureRejected = 11,
+
+    /// <summary>A settings file of the host for registries, signatures or credentials cannot be read.</summary>
+    BadSettings = 12,
 }
 
 /// <summary>Something could not be done with an image. The message says what was tried, on what, what came back, what to do.</summary>

@@ -46,12 +46,20 @@ internal sealed class ImagePuller(ImageDirectory directory, RegistryClient regis
             CheckPlatform(image, ReadConfig(image, await EnsureAsync(exact, config, null, () => registry.GetConfigAsync(exact, credentials, cancellationToken))));
         }
 
-        if (manifest is null || MissingBlobs(ReadManifest(image, manifest)).Any())
+        bool trusting = registry.AcceptsEverything;
+        byte[]? copied = null;
+        if (!trusting || manifest is null || MissingBlobs(ReadManifest(image, manifest)).Any())
         {
-            await registry.CopyBlobsAsync(exact, credentials, cancellationToken);
+            // A signature is made for a name: the policy is to see the one that was asked for, not only a digest.
+            copied = await registry.CopyBlobsAsync(trusting ? exact : image, credentials, cancellationToken);
         }
 
         manifest = await EnsureAsync(exact, digest, manifest, () => registry.GetManifestAsync(exact, credentials, cancellationToken));
+        if (!trusting && BlobDigest.Of(copied) != digest && !await IsConversionAsync(image, copied!, manifest))
+        {
+            throw Fault(ImageFault.SignatureRejected, image, "the image whose signature was checked is not the one that its registry showed before; its tag has moved, so pull again");
+        }
+
         return await CompleteAsync(image, exact, topDigest, manifest, credentials, cancellationToken);
     }
 
@@ -114,12 +122,30 @@ internal sealed class ImagePuller(ImageDirectory directory, RegistryClient regis
         return content;
     }
 
+    /// <summary>The copy is the same image in OCI's form, which the tool gives to one of docker's kind: all that is used of it is equal.</summary>
+    private async Task<bool> IsConversionAsync(ImageReference image, byte[] copied, byte[] manifest)
+    {
+        (ManifestDocument copy, ManifestDocument original) = (ReadManifest(image, copied), ReadManifest(image, manifest));
+        if (copy.Layers?.Select(layer => layer.Digest).SequenceEqual(original.Layers!.Select(layer => layer.Digest)) != true)
+        {
+            return false;
+        }
+
+        ConfigDocument[] configs = await Task.WhenAll(new[] { copy, original }.Select(async document =>
+            ReadConfig(image, await File.ReadAllBytesAsync(directory.Blob(document.Config!.Digest!)))));
+        return configs[0].Says(configs[1]);
+    }
+
     private IEnumerable<string> MissingBlobs(ManifestDocument manifest) =>
         manifest.Layers!.Select(layer => layer.Digest!).Where(digest => !File.Exists(directory.Blob(digest)));
 
     private static (byte[]? Manifest, string Digest, bool Docker) Choose(ImageReference image, ManifestDocument index)
     {
-        DescriptorDocument? chosen = index.Manifests!.FirstOrDefault(entry => IsOurs(entry.Platform?.Os, entry.Platform?.Architecture));
+        // One for every machine of the architecture goes before one for newer ones only.
+        DescriptorDocument? chosen = index.Manifests!
+            .Where(entry => IsOurs(entry.Platform?.Os, entry.Platform?.Architecture))
+            .OrderBy(entry => string.IsNullOrEmpty(entry.Platform!.Variant) ? 0 : 1)
+            .FirstOrDefault();
         if (chosen is null)
         {
             IEnumerable<string> has = index.Manifests!

@@ -41,6 +41,14 @@ internal sealed record ImageRecord
     /// <summary>Never collected by the kubelet.</summary>
     public bool Pinned { get; init; }
 
+    /// <summary>It has this name.</summary>
+    public bool Has(ImageReference reference) => (reference.Digest is null ? RepoTags : RepoDigests).Contains(reference.ToString());
+
+    /// <summary>Its names in a repository: tags and digests.</summary>
+    /// <param name="repository">In full, <c>docker.io/library/busybox</c>.</param>
+    public IEnumerable<string> NamesIn(string repository) => RepoTags.Concat(RepoDigests).Where(name =>
+        name.StartsWith(repository, StringComparison.Ordinal) && name.AsSpan(repository.Length) is [':' or '@', ..] rest && !rest.Contains('/'));
+
     /// <summary>All blobs that the image needs; index blobs are not kept.</summary>
     [JsonIgnore]
     public IEnumerable<string> Blobs => [Id, ManifestDigest, .. Layers];

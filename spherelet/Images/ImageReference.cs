@@ -37,6 +37,9 @@ internal sealed partial record ImageReference
     /// <summary>The name in full: with the digest where there is one, else with the tag.</summary>
     public override string ToString() => Digest is null ? $"{Name}:{Tag}" : $"{Name}@{Digest}";
 
+    /// <summary>A text that was read as this reference has a tag of its own, or means <c>latest</c> by silence.</summary>
+    public bool NamesTag(string text) => Tag is not null && text.EndsWith(':' + Tag, StringComparison.Ordinal);
+
     /// <summary>The same repository, at a digest.</summary>
     public ImageReference AtDigest(string digest) => new(Registry, Path, tag: null, digest);
 

@@ -30,6 +30,9 @@ internal sealed partial class ImageStore
     [LoggerMessage(3218, LogLevel.Information, "Removed image {Reference} ({ImageId})")]
     private partial void LogRemoved(string reference, string imageId);
 
+    [LoggerMessage(3220, LogLevel.Information, "Removed the name {Reference} of {ImageId}, which has others")]
+    private partial void LogUntagged(string reference, string imageId);
+
     [LoggerMessage(3219, LogLevel.Warning, "Could not remove what no image needs; tried again after the next pull or removal")]
     private partial void LogSweepFailed(Exception cause);
 }

@@ -88,8 +88,12 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
         Task.FromResult(Volatile.Read(ref _catalog).Find(reference) is { } image ? Summarize(image, details: true) : null);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<ImageSummary>> ListAsync(CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<ImageSummary>>([.. Volatile.Read(ref _catalog).Images.Select(image => Summarize(image, details: false))]);
+    public Task<IReadOnlyList<ImageSummary>> ListAsync(string filter, CancellationToken cancellationToken)
+    {
+        ImageCatalog catalog = Volatile.Read(ref _catalog);
+        IReadOnlyList<ImageRecord> images = filter.Length == 0 ? catalog.Images : catalog.Match(filter);
+        return Task.FromResult<IReadOnlyList<ImageSummary>>([.. images.Select(image => Summarize(image, details: false))]);
+    }
 
     /// <inheritdoc/>
     public Task RemoveAsync(string reference, CancellationToken cancellationToken)
@@ -99,9 +103,18 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
         {
             if (_catalog.Find(reference) is { } image)
             {
-                Forget(image);
-                _sweepWanted = true;
-                LogRemoved(reference, image.Id);
+                (ImageCatalog without, ImageRecord? gone) = _catalog.WithoutName(image, reference);
+                if (gone is null)
+                {
+                    Keep(without);
+                    LogUntagged(reference, image.Id);
+                }
+                else
+                {
+                    Forget(gone, without);
+                    _sweepWanted = true;
+                    LogRemoved(reference, image.Id);
+                }
             }
         }
 
@@ -247,9 +260,8 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
         Volatile.Write(ref _catalog, catalog);
     }
 
-    private void Forget(ImageRecord image)
+    private void Forget(ImageRecord image, ImageCatalog without)
     {
-        ImageCatalog without = _catalog.Without(new HashSet<string> { image.Id });
         try
         {
             Keep(without);

@@ -9,8 +9,14 @@ internal sealed record ImageStoreOptions
     /// <summary>Where credentials wait for the registry tool, 0600, for as long as it runs; best a tmpfs. Default <c>/run/vks</c>.</summary>
     public string RuntimeDirectory { get; init; } = "/run/vks";
 
-    /// <summary>A registries.conf (mirrors, insecure registries) instead of the host's, or null.</summary>
+    /// <summary>A registries.conf (mirrors, insecure and blocked registries) instead of the host's, or null. Drop-ins in <c>/etc/containers/registries.conf.d</c> hold in both cases.</summary>
     public string? RegistriesConf { get; init; }
+
+    /// <summary>A policy.json (whose signatures are asked for) instead of the host's, or null.</summary>
+    public string? SignaturePolicy { get; init; }
+
+    /// <summary>A registries.d (where signatures are kept) instead of the host's <c>/etc/containers/registries.d</c>, or null.</summary>
+    public string? SignatureDirectory { get; init; }
 
     /// <summary>Pulls at the same time, 1 to 64; more wait. Default 3.</summary>
     public int ParallelPulls { get; init; } = 3;

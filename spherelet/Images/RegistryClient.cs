@@ -1,3 +1,4 @@
+using System.Text.Json;
 using CliWrap;
 
 namespace Vks.Spherelet.Images;
@@ -5,7 +6,10 @@ namespace Vks.Spherelet.Images;
 /// <summary>Talks to registries through Debian's skopeo, which knows mirrors, certificates, tokens and registries.conf.</summary>
 internal sealed partial class RegistryClient(ImageStoreOptions options, ImageDirectory directory, TimeProvider time, ILogger<RegistryClient> logger)
 {
-    private const string HostPolicy = "/etc/containers/policy.json";
+    private readonly SignaturePolicy _policy = new(options.SignaturePolicy, directory);
+
+    /// <summary>Every image is accepted, so that nothing is lost by not asking the policy again for one whose blobs are here.</summary>
+    public bool AcceptsEverything => _policy.AcceptsEverything();
 
     /// <summary>Fetches a manifest or index as the registry has it, byte for byte.</summary>
     /// <exception cref="ImageException">The registry's answer, or silence.</exception>
@@ -17,9 +21,10 @@ internal sealed partial class RegistryClient(ImageStoreOptions options, ImageDir
     public Task<byte[]> GetConfigAsync(ImageReference image, RegistryCredentials? credentials, CancellationToken cancellationToken) =>
         InspectAsync(image, credentials, ["--config", "--raw"], cancellationToken);
 
-    /// <summary>Copies an image's blobs into the store's shared blobs; those that are there are not fetched again.</summary>
-    /// <exception cref="ImageException">The registry's answer, or a full disk.</exception>
-    public async Task CopyBlobsAsync(ImageReference image, RegistryCredentials? credentials, CancellationToken cancellationToken)
+    /// <summary>Copies an image's blobs into the store's shared blobs, if the signature policy accepts it; those that are there are not fetched again.</summary>
+    /// <returns>The manifest as it was copied: an OCI one, which docker's kind is turned into.</returns>
+    /// <exception cref="ImageException">The registry's answer, the policy's, or a full disk.</exception>
+    public async Task<byte[]> CopyBlobsAsync(ImageReference image, RegistryCredentials? credentials, CancellationToken cancellationToken)
     {
         // Each copy has an index of its own; what is half fetched lies beside it.
         string layout = directory.NewTemporary("pull");
@@ -30,7 +35,7 @@ internal sealed partial class RegistryClient(ImageStoreOptions options, ImageDir
             List<string> arguments =
             [
                 .. GlobalArguments(layout), "copy", "--retry-times", "0", "--dest-shared-blob-dir", directory.BlobsRoot,
-                "--dest-oci-accept-uncompressed-layers",
+                "--dest-oci-accept-uncompressed-layers", "--remove-signatures",
             ];
             AddAccess(arguments, "src-", image, auth);
             arguments.Add($"docker://{image}");
@@ -40,6 +45,10 @@ internal sealed partial class RegistryClient(ImageStoreOptions options, ImageDir
             {
                 throw Failed(image, "copying its layers", result);
             }
+
+            byte[] index = await File.ReadAllBytesAsync(Path.Combine(layout, "index.json"), cancellationToken);
+            ManifestDocument? copied = JsonSerializer.Deserialize(index, ImageJson.Default.ManifestDocument);
+            return await File.ReadAllBytesAsync(directory.Blob(copied!.Manifests![0].Digest!), cancellationToken);
         }
         finally
         {
@@ -76,30 +85,18 @@ internal sealed partial class RegistryClient(ImageStoreOptions options, ImageDir
 
     private List<string> GlobalArguments(string temporary)
     {
-        List<string> arguments = ["--tmpdir", temporary, "--policy", Policy()];
+        List<string> arguments = ["--tmpdir", temporary, "--policy", _policy.FilePath()];
         if (options.RegistriesConf is not null)
         {
             arguments.AddRange(["--registries-conf", options.RegistriesConf]);
         }
 
+        if (options.SignatureDirectory is not null)
+        {
+            arguments.AddRange(["--registries.d", options.SignatureDirectory]);
+        }
+
         return arguments;
-    }
-
-    /// <summary>The host's rules on signatures; without any, everything is accepted, as docker and containerd do.</summary>
-    private string Policy()
-    {
-        if (File.Exists(HostPolicy))
-        {
-            return HostPolicy;
-        }
-
-        string own = Path.Combine(directory.Root, "policy.json");
-        if (!File.Exists(own))
-        {
-            directory.WriteWhole(own, "{\"default\":[{\"type\":\"insecureAcceptAnything\"}]}\n"u8);
-        }
-
-        return own;
     }
 
     private static void AddAccess(List<string> arguments, string prefix, ImageReference image, RegistryAuthFile? auth)
@@ -121,7 +118,7 @@ internal sealed partial class RegistryClient(ImageStoreOptions options, ImageDir
 
     private ImageException Failed(ImageReference image, string doing, HostToolResult result)
     {
-        ImageFault fault = RegistryFault.Of(result.Errors);
+        ImageFault fault = RegistryFault.Of(result.Errors, image);
         return fault == ImageFault.NoSpace
             ? StoreSpace.Exhausted(image.ToString(), doing, directory.BlobsRoot)
             : new ImageException(

@@ -153,6 +153,32 @@ internal sealed class ImageBuilder
         }
     }
 
+    /// <summary>Pushes what is no image: a manifest whose one layer is some bytes with an annotation.</summary>
+    public static async Task PushArtifactAsync(string reference, string mediaType, byte[] content, (string Name, string Value) annotation)
+    {
+        string layout = Directory.CreateTempSubdirectory("vks-test-layout-").FullName;
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(layout, "blobs", "sha256"));
+            byte[] config = "{}"u8.ToArray();
+            JsonObject layer = Descriptor(Put(layout, content), content.Length, mediaType);
+            layer["annotations"] = new JsonObject { [annotation.Name] = annotation.Value };
+            byte[] manifest = Encoding.UTF8.GetBytes(new JsonObject
+            {
+                ["schemaVersion"] = 2,
+                ["mediaType"] = "application/vnd.oci.image.manifest.v1+json",
+                ["config"] = Descriptor(Put(layout, config), config.Length, "application/vnd.oci.image.config.v1+json"),
+                ["layers"] = new JsonArray(layer),
+            }.ToJsonString());
+            WriteIndex(layout, [Descriptor(Put(layout, manifest), manifest.Length, "application/vnd.oci.image.manifest.v1+json")]);
+            await CopyAsync(layout, reference, ["--preserve-digests"]);
+        }
+        finally
+        {
+            Directory.Delete(layout, recursive: true);
+        }
+    }
+
     /// <summary>The digest of bytes.</summary>
     public static string Digest(byte[] content) => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(content));
 

@@ -56,7 +56,7 @@ public sealed class ImageCrashTests
 
         lab.Reopen();
 
-        Assert.Empty(await lab.Store.ListAsync(ImageLab.Deadline));
+        Assert.Empty(await lab.Store.ListAsync("", ImageLab.Deadline));
         Assert.Equal(["images/images.json.unreadable"], lab.Leftovers());
         await lab.PullAsync("a:1");
     }

@@ -36,6 +36,20 @@ internal sealed class ImageLab : IAsyncDisposable
     public Task<string> PullAsync(string name, RegistryCredentials? credentials = null, CancellationToken? cancellationToken = null) =>
         Store.PullAsync(new ImagePullRequest { Reference = $"{Registry.Host}/{name}", Credentials = credentials }, cancellationToken ?? Deadline);
 
+    /// <summary>Pulls by a full name, whatever registry it names.</summary>
+    public Task<string> PullByNameAsync(string reference, RegistryCredentials? credentials = null) =>
+        Store.PullAsync(new ImagePullRequest { Reference = reference, Credentials = credentials }, Deadline);
+
+    /// <summary>Writes a file beside the store, 0600.</summary>
+    /// <returns>Its path.</returns>
+    public string Write(string name, string content)
+    {
+        string path = Path.Combine(Folder, "settings", name);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, content);
+        return path;
+    }
+
     public async Task<ImageException> PullFailsAsync(string name, RegistryCredentials? credentials = null) =>
         await Assert.ThrowsAsync<ImageException>(() => PullAsync(name, credentials));
 
@@ -44,7 +58,7 @@ internal sealed class ImageLab : IAsyncDisposable
     /// <summary>Names of all files of the store but the few that are always there.</summary>
     public string[] Leftovers() => [.. Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories)
         .Select(file => Path.GetRelativePath(Folder, file))
-        .Where(file => file is not ("images/images.json" or "images/index.json" or "images/oci-layout" or "images/policy.json"))
+        .Where(file => !file.StartsWith("settings/", StringComparison.Ordinal) && file is not ("images/images.json" or "images/index.json" or "images/oci-layout" or "images/policy.json"))
         .Order(StringComparer.Ordinal)];
 
     /// <summary>What is in a disk, read by another program than wrote it: <c>unsquashfs -lls</c>, without times.</summary>

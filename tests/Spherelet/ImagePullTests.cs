@@ -43,7 +43,7 @@ public sealed class ImagePullTests
 
         string id = await lab.PullAsync("d:1");
 
-        ImageSummary found = (await lab.Store.ListAsync(ImageLab.Deadline)).Single();
+        ImageSummary found = (await lab.Store.ListAsync("", ImageLab.Deadline)).Single();
         string digest = found.RepoDigests.Single().Split('@')[1];
         Assert.Contains("application/vnd.docker.distribution.manifest.v2+json", await File.ReadAllTextAsync(lab.Registry.BlobFile(digest), ImageLab.Deadline), StringComparison.Ordinal);
         Assert.True(File.Exists(lab.Registry.BlobFile(id)), "the id is the digest of the config that the registry has");
@@ -66,7 +66,7 @@ public sealed class ImagePullTests
 
         Assert.Equal(1, fetched);
         Assert.Equal(fetched, lab.Registry.CountRequests("GET", first.LayerDigests[0]));
-        ImageSummary image = (await lab.Store.ListAsync(ImageLab.Deadline)).Single();
+        ImageSummary image = (await lab.Store.ListAsync("", ImageLab.Deadline)).Single();
         Assert.Equal([$"{lab.Registry.Host}/one:1", $"{lab.Registry.Host}/two:1"], image.RepoTags);
         Assert.Equal(4, lab.Leftovers().Length);
     }
@@ -101,7 +101,7 @@ public sealed class ImagePullTests
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => pull);
         Assert.Empty(lab.Leftovers());
-        Assert.Empty(await lab.Store.ListAsync(ImageLab.Deadline));
+        Assert.Empty(await lab.Store.ListAsync("", ImageLab.Deadline));
     }
 
     [Fact]
@@ -134,6 +134,43 @@ public sealed class ImagePullTests
         Assert.NotEqual(old, now);
         Assert.Equal(now, (await lab.Store.ResolveAsync($"{lab.Registry.Host}/v:latest", ImageLab.Deadline)).ImageId);
         Assert.Empty((await lab.Store.FindAsync(old, ImageLab.Deadline))!.RepoTags);
+    }
+
+    [Fact]
+    public async Task A_tag_removes_one_name_a_digest_those_of_its_repository_and_an_id_the_image()
+    {
+        await using ImageLab lab = await ImageLab.StartAsync();
+        string host = lab.Registry.Host;
+        ImageBuilder image = new ImageBuilder().Layer(new ImageBuilderTar().File("v", "1"));
+        string[] names = ["app:1", "app:2", "other:1", "third:1"];
+        foreach (string name in names)
+        {
+            await image.PushAsync($"{host}/{name}");
+            await lab.PullAsync(name);
+        }
+
+        Assert.Equal(2, (await lab.Store.ListAsync($"{host}/app:1", ImageLab.Deadline)).Single().RepoTags.Count(tag => tag.Contains("/app:", StringComparison.Ordinal)));
+        Assert.Single(await lab.Store.ListAsync($"{host}/app", ImageLab.Deadline));
+        Assert.Empty(await lab.Store.ListAsync($"{host}/ap", ImageLab.Deadline));
+        Assert.Empty(await lab.Store.ListAsync("NO such // image", ImageLab.Deadline));
+
+        await lab.Store.RemoveAsync($"{host}/app:1", ImageLab.Deadline);
+        ImageSummary one = (await lab.Store.FindAsync(image.ImageId, ImageLab.Deadline))!;
+        Assert.Equal([$"{host}/app:2", $"{host}/other:1", $"{host}/third:1"], one.RepoTags.Order(StringComparer.Ordinal));
+        Assert.Equal(3, one.RepoDigests.Count);
+        Assert.Null(await lab.Store.FindAsync($"{host}/app:1", ImageLab.Deadline));
+
+        await lab.Store.RemoveAsync($"{host}/other@{image.ManifestDigest}", ImageLab.Deadline);
+        ImageSummary two = (await lab.Store.FindAsync(image.ImageId, ImageLab.Deadline))!;
+        Assert.Equal([$"{host}/app:2", $"{host}/third:1"], two.RepoTags.Order(StringComparer.Ordinal));
+        Assert.Equal([$"{host}/app@{image.ManifestDigest}", $"{host}/third@{image.ManifestDigest}"], two.RepoDigests.Order(StringComparer.Ordinal));
+
+        await lab.Store.RemoveAsync($"{host}/app:2", ImageLab.Deadline);
+        Assert.Equal([$"{host}/third:1"], (await lab.Store.FindAsync(image.ImageId, ImageLab.Deadline))!.RepoTags);
+        await lab.PullAsync("app:2");
+        await lab.Store.RemoveAsync(image.ImageId, ImageLab.Deadline);
+        Assert.Null(await lab.Store.FindAsync($"{host}/third:1", ImageLab.Deadline));
+        Assert.Empty(lab.Leftovers());
     }
 
     internal static async Task UntilAsync(Func<bool> condition)
