@@ -45,6 +45,10 @@ internal static class QemuCommandLine
         // calibrate anything, and with rtc=off it waits 1 s for a CMOS clock that never answers.
         string timers = kvm ? "pit=off,pic=off,rtc=off" : "pit=on,pic=on,rtc=on";
 
+        // Under TCG the CPUs of a guest take turns on one thread: with a thread each, a CPU now and then ran the old translation of
+        // an instruction that another one had just patched (a jump label), and the kernel panicked on its own breakpoint.
+        string threads = settings.VcpuCount == 1 ? "multi" : "single";
+
         // The backend's merge=off alone is not enough: the machine's own switch marks all memory it is given.
         (string merging, string memory) = settings.PrivateMemory ? (",mem-merge=off", ",share=off,merge=off,dump=off") : ("", "");
         return
@@ -53,7 +57,7 @@ internal static class QemuCommandLine
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
             "-machine", $"microvm,{timers},acpi=off,isa-serial=off,x-option-roms=off,auto-kernel-cmdline=on,memory-backend=ram0{merging}",
-            "-accel", kvm ? "kvm" : "tcg,tb-size=64",
+            "-accel", kvm ? "kvm" : Invariant($"tcg,thread={threads},tb-size=64"),
             "-cpu", kvm ? "host" : "max,-erms",
             "-smp", Invariant($"{settings.VcpuCount}"),
             "-m", Invariant($"{settings.MemoryMiB}M"),

@@ -276,8 +276,7 @@ public sealed class QemuGuestTests
         Assert.StartsWith("/", version.Path, StringComparison.Ordinal);
     }
 
-    // Explicit: two spinning threads make boots under TCG hang on a quiet host, the other tests' too. An open fault, not a test to pass over.
-    [Fact(Explicit = true)]
+    [Fact]
     public async Task Boots_are_reliable_beside_busy_neighbours()
     {
         const int Boots = 6;
