@@ -1,11 +1,12 @@
 using System.Text;
 using Vks.Agent.Channel;
+using Vks.Agent.Host;
 using Vks.Runtime.Guest.Protocol;
 
 namespace Vks.Agent.Disks;
 
 /// <summary>Finds disks by the serial number the host gave them.</summary>
-internal sealed class BlockDevices(KernelEvents events, TimeProvider time, string sysBlock = "/sys/block")
+internal sealed class BlockDevices(KernelEvents events, TimeProvider time, string sysBlock = "/sys/block", string dev = "/dev")
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
 
@@ -52,13 +53,28 @@ internal sealed class BlockDevices(KernelEvents events, TimeProvider time, strin
     {
         foreach (string block in Directory.GetDirectories(sysBlock, "sd*"))
         {
-            if (SerialOf(block) == serial)
+            string node = Path.Combine(dev, Path.GetFileName(block));
+            if (SerialOf(block) == serial && CanBeOpened(node))
             {
-                return "/dev/" + Path.GetFileName(block);
+                return node;
             }
         }
 
         return null;
+    }
+
+    // A disk shows in sysfs, with its serial and its node, before the kernel lets it be opened: until then the answer is ENXIO.
+    // The announcement comes after that moment, so that a look which was too early is made again.
+    private static bool CanBeOpened(string node)
+    {
+        int fd = Libc.Open(node, Constants.OpenReadOnly | Constants.OpenNonBlocking | Constants.OpenCloseOnExec, 0);
+        if (fd < 0)
+        {
+            return false;
+        }
+
+        _ = Libc.Close(fd);
+        return true;
     }
 
     private IEnumerable<string> Present() =>

@@ -25,12 +25,18 @@ internal sealed class KernelEvents
                 // ENOBUFS: announcements were lost. Waking everybody makes them look for themselves.
             }
 
-            lock (_lock)
+            WakeAll();
+        }
+    }
+
+    /// <summary>Makes every listener look again.</summary>
+    internal void WakeAll()
+    {
+        lock (_lock)
+        {
+            foreach (Subscription subscription in _subscriptions)
             {
-                foreach (Subscription subscription in _subscriptions)
-                {
-                    subscription.Signal.Set();
-                }
+                subscription.Signal.Set();
             }
         }
     }
