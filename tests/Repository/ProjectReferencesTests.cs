@@ -9,7 +9,8 @@ public sealed class ProjectReferencesTests
     private static readonly Dictionary<string, string[]> s_allowed = new(StringComparer.Ordinal)
     {
         ["runtime/Vks.Runtime.csproj"] = [],
-        ["spherelet/Vks.Spherelet.csproj"] = ["runtime/Vks.Runtime.csproj"],
+        ["spherelet/Protos/Vks.Spherelet.Protos.csproj"] = [],
+        ["spherelet/Vks.Spherelet.csproj"] = ["runtime/Vks.Runtime.csproj", "spherelet/Protos/Vks.Spherelet.Protos.csproj"],
         ["supervisor/Vks.Supervisor.csproj"] = [],
         ["images/agent/Vks.Agent.csproj"] = [],
         ["tests/Vks.Tests.csproj"] = ["runtime/Vks.Runtime.csproj", "spherelet/Vks.Spherelet.csproj", "supervisor/Vks.Supervisor.csproj"],
