@@ -24,7 +24,10 @@ internal sealed record ChildSettings
     /// <summary>Gives the child its own mount namespace, which follows the host's mounts but passes none back.</summary>
     internal bool OwnMountNamespace { get; init; }
 
-    /// <summary>User to run as; null for the daemon's user. All capabilities go with it.</summary>
+    /// <summary>The file system that the child sees instead of the host's; null: the host's. Needs <see cref="OwnMountNamespace"/>.</summary>
+    internal ChildRoot? Root { get; init; }
+
+    /// <summary>User to run as; null for the daemon's user. All capabilities go with it but its own.</summary>
     internal ChildUser? User { get; init; }
 
     /// <summary>Group that the child is put into right after its start, or null.</summary>
@@ -35,4 +38,10 @@ internal sealed record ChildSettings
 /// <param name="UserId">Real, effective and saved user id.</param>
 /// <param name="GroupId">Real, effective and saved group id.</param>
 /// <param name="SupplementaryGroups">Further groups, e.g. that of <c>/dev/kvm</c>; all others are dropped.</param>
-internal sealed record ChildUser(uint UserId, uint GroupId, IReadOnlyList<uint> SupplementaryGroups);
+/// <param name="Capabilities">Numbers of capabilities(7) that it has in spite of its user.</param>
+internal sealed record ChildUser(uint UserId, uint GroupId, IReadOnlyList<uint> SupplementaryGroups, IReadOnlyList<int> Capabilities);
+
+/// <summary>A file system of few things: programs and libraries read-only, harmless devices, /proc of itself, and the folders named here.</summary>
+/// <param name="Devices">Device nodes beside the harmless ones; those that the host does not have are left out.</param>
+/// <param name="Folders">Host folder and where the child finds it, <c>/share</c>; it follows what the host mounts below.</param>
+internal sealed record ChildRoot(IReadOnlyList<string> Devices, IReadOnlyList<(string Source, string Target)> Folders);

@@ -21,6 +21,8 @@ internal static unsafe partial class NativeMethods
 
     internal const int SetDumpable = 4; // PR_SET_DUMPABLE of prctl(2)
     internal const int SetNoNewPrivs = 38; // PR_SET_NO_NEW_PRIVS of prctl(2)
+    internal const int SetKeepCaps = 8; // PR_SET_KEEPCAPS of prctl(2)
+    internal const int CapAmbient = 47, CapAmbientRaise = 2; // PR_CAP_AMBIENT of prctl(2)
 
     internal const ulong TunSetIff = 0x400454ca; // _IOW('T', 202, int) of linux/if_tun.h
 
@@ -34,6 +36,10 @@ internal static unsafe partial class NativeMethods
     internal static int SyscallSetResUid => IsX64 ? 117 : 147;
 
     internal static int SyscallSetResGid => IsX64 ? 119 : 149;
+
+    internal static int SyscallCapSet => IsX64 ? 126 : 91;
+
+    internal static int SyscallPivotRoot => IsX64 ? 155 : 41;
 
     private static bool IsX64 => RuntimeInformation.ProcessArchitecture == Architecture.X64;
 

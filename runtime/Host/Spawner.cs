@@ -111,6 +111,11 @@ internal static unsafe class Spawner
             }
         }
 
+        if (settings.Root is { } own)
+        {
+            ClosedRoot.Enter(own, settings.Program);
+        }
+
         Native.Check(NativeMethods.PrCtl(NativeMethods.SetNoNewPrivs, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)", settings.Program);
         if (settings.User is { } user)
         {
@@ -130,7 +135,36 @@ internal static unsafe class Spawner
         uint group = user.GroupId;
         uint id = user.UserId;
         CheckSyscall(LibC.syscall(NativeMethods.SyscallSetResGid, group, group, group), "setresgid", $"group {group}");
+        if (user.Capabilities.Count == 0)
+        {
+            CheckSyscall(LibC.syscall(NativeMethods.SyscallSetResUid, id, id, id), "setresuid", $"user {id}");
+            return;
+        }
+
+        Native.Check(NativeMethods.PrCtl(NativeMethods.SetKeepCaps, 1, 0, 0, 0), "prctl(PR_SET_KEEPCAPS)", $"user {id}");
         CheckSyscall(LibC.syscall(NativeMethods.SyscallSetResUid, id, id, id), "setresuid", $"user {id}");
+        KeepOnly(user.Capabilities);
+    }
+
+    // Ambient ones alone survive the execution of a program without capabilities of its own (capabilities(7)).
+    private static void KeepOnly(IReadOnlyList<int> capabilities)
+    {
+        ulong all = 0;
+        foreach (int capability in capabilities)
+        {
+            all |= 1ul << capability;
+        }
+
+        // struct __user_cap_header_struct (version 3, this thread), then effective, permitted, inheritable, low words first.
+        uint* header = stackalloc uint[2] { 0x20080522, 0 };
+        (uint low, uint high) = ((uint)all, (uint)(all >> 32));
+        uint* sets = stackalloc uint[6] { low, low, low, high, high, high };
+        CheckSyscall(LibC.syscall(NativeMethods.SyscallCapSet, header, sets), "capset", "the child");
+        foreach (int capability in capabilities)
+        {
+            Native.Check(
+                NativeMethods.PrCtl(NativeMethods.CapAmbient, NativeMethods.CapAmbientRaise, (nuint)capability, 0, 0), "prctl(PR_CAP_AMBIENT)", $"capability {capability}");
+        }
     }
 
     private static void CheckSyscall(syscall_arg result, string call, string subject) =>

@@ -125,10 +125,10 @@ internal static class QemuCommandLine
         "-device", Invariant($"virtio-net-device,netdev=net0,mac={Escape(network.Mac)},host_mtu={network.Mtu}"),
     ];
 
-    // security_model=none: files belong to QEMU's own user, and a chown by the guest is quietly not done.
+    // passthrough: files have the owner and mode that the guest gives them. QEMU has the capabilities for it and sees nothing else (QemuProcess).
     private static IEnumerable<string> Share(QemuShare share) =>
     [
-        "-fsdev", $"local,id=share0,path={Inherited(QemuDescriptor.Share)},security_model=none,multidevs=remap",
+        "-fsdev", $"local,id=share0,path={QemuShare.PathInside},security_model=passthrough,multidevs=remap",
         "-device", $"virtio-9p-device,fsdev=share0,mount_tag={Escape(share.Tag)}",
     ];
 

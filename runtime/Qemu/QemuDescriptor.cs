@@ -23,7 +23,4 @@ internal static class QemuDescriptor
 
     /// <summary>The initramfs, likewise.</summary>
     internal const int Initramfs = 16;
-
-    /// <summary>The shared folder, likewise.</summary>
-    internal const int Share = 17;
 }

@@ -10,6 +10,12 @@ internal sealed class QemuProcess : IDisposable
     private const int LastLineCount = 20;
     private const string KvmDevice = "/dev/kvm";
 
+    /// <summary>
+    /// What a server of files needs: CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID. With them QEMU may do everything to the files it
+    /// sees, and it sees the shared folder alone.
+    /// </summary>
+    private static readonly int[] ShareCapabilities = [0, 1, 3, 4];
+
     private readonly PidFd _process;
     private readonly ChildProcess? _child;
 
@@ -41,7 +47,11 @@ internal sealed class QemuProcess : IDisposable
         string program = QemuProbe.FindProgram(launch.Program);
         using SafeFileHandle kernel = OpenGuestFile(settings.KernelPath, "kernel");
         using SafeFileHandle initramfs = OpenGuestFile(settings.InitramfsPath, "initramfs");
-        using SafeFileHandle? share = settings.Share is null ? null : OpenShare(settings.Share.Path);
+        if (settings.Share is { } folder && !Directory.Exists(folder.Path))
+        {
+            throw new QemuException(QemuFault.FilesMissing, $"The shared folder {folder.Path} does not exist.");
+        }
+
         ChildSettings child = new()
         {
             Program = program,
@@ -54,12 +64,14 @@ internal sealed class QemuProcess : IDisposable
                 (QemuDescriptor.Kernel, kernel),
                 (QemuDescriptor.Initramfs, initramfs),
                 .. Optional(QemuDescriptor.Tap, launch.Tap, settings.Network is not null, nameof(launch.Tap)),
-                .. Optional(QemuDescriptor.Share, share, settings.Share is not null, nameof(settings.Share)),
                 .. Optional(QemuDescriptor.Vhost, launch.Vhost, settings.VsockContextId is not null, nameof(launch.Vhost)),
             ],
             NetnsPath = launch.NetnsPath,
             OwnMountNamespace = true,
-            User = launch.UserId is { } id ? new ChildUser(id, id, GroupsFor(settings.Accelerator)) : null,
+            Root = settings.Share is { } shared ? new ChildRoot([KvmDevice], [(shared.Path, QemuShare.PathInside)]) : null,
+            User = launch.UserId is { } id
+                ? new ChildUser(id, id, GroupsFor(settings.Accelerator), settings.Share is null ? [] : ShareCapabilities)
+                : null,
             Cgroup = launch.Cgroup,
         };
         try
@@ -145,19 +157,6 @@ internal sealed class QemuProcess : IDisposable
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new QemuException(QemuFault.FilesMissing, $"The guest's {what} {path} cannot be read: {exception.Message} Build the guest files, or point the guest directory at them.", exception);
-        }
-    }
-
-    /// <summary>Opened by the daemon: QEMU's user need not reach the folder, and what the host mounts below it later shows all the same.</summary>
-    private static SafeFileHandle OpenShare(string path)
-    {
-        try
-        {
-            return Native.Open(path, LibC.O_RDONLY | LibC.O_DIRECTORY);
-        }
-        catch (HostException exception)
-        {
-            throw new QemuException(QemuFault.FilesMissing, $"The shared folder {path} cannot be opened: {exception.Message}", exception);
         }
     }
 

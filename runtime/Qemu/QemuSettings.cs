@@ -58,4 +58,8 @@ internal sealed record QemuNetwork(string Mac, int Mtu);
 /// <summary>A host folder that the guest can mount as type 9p.</summary>
 /// <param name="Path">The folder on the host.</param>
 /// <param name="Tag">Its mount tag.</param>
-internal sealed record QemuShare(string Path, string Tag);
+internal sealed record QemuShare(string Path, string Tag)
+{
+    /// <summary>Where QEMU finds the folder: it sees a file system of its own, with this folder and little else.</summary>
+    internal const string PathInside = "/share";
+}

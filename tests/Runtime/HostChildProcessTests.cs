@@ -80,7 +80,7 @@ public sealed class HostChildProcessTests
     {
         using ChildProcess child = await ChildProcess.StartAsync(SettingsFor("id -u; id -G; grep NoNewPrivs /proc/self/status") with
         {
-            User = new ChildUser(2_000_001, 2_000_002, [2_000_003]),
+            User = new ChildUser(2_000_001, 2_000_002, [2_000_003], []),
             OwnMountNamespace = true,
         });
         await child.OutputEnded.WaitAsync(Deadline, Token);

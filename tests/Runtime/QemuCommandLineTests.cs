@@ -77,7 +77,7 @@ public sealed class QemuCommandLineTests
         -object rng-builtin,id=rng0 -device virtio-rng-device,rng=rng0
         -device virtio-balloon-device,id=balloon0,free-page-reporting=on
         -netdev tap,id=net0,fd=13 -device virtio-net-device,netdev=net0,mac=02:11:22:33:44:55,host_mtu=1450
-        -fsdev local,id=share0,path=/proc/self/fd/17,security_model=none,multidevs=remap -device virtio-9p-device,fsdev=share0,mount_tag=vks
+        -fsdev local,id=share0,path=/share,security_model=passthrough,multidevs=remap -device virtio-9p-device,fsdev=share0,mount_tag=vks
         -device vhost-vsock-device,guest-cid=7,vhostfd=14
         """.ReplaceLineEndings(" "),
         string.Join(' ', QemuCommandLine.Build(Large)));

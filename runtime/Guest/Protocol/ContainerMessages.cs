@@ -40,6 +40,12 @@ public sealed record ContainerSpec
     /// <summary>The container gets an IPC namespace of its own instead of the pod's.</summary>
     public bool PrivateIpc { get; init; }
 
+    /// <summary>The container gets a network namespace of its own, with a loopback interface and nothing else, instead of the pod's.</summary>
+    public bool PrivateNetwork { get; init; }
+
+    /// <summary>Devices of the guest beside the usual ones.</summary>
+    public IReadOnlyList<DeviceSpec> Devices { get; init => field = value ?? []; } = [];
+
     /// <summary>Limits, kept by the container's cgroup in the guest.</summary>
     public ResourceLimits Resources { get; init => field = value ?? new(); } = new();
 
@@ -72,6 +78,12 @@ public enum PidNamespace
     Guest = 3,
 }
 
+/// <summary>One device of the guest that shows in a container.</summary>
+/// <param name="GuestPath">Absolute path in the guest, <c>/dev/fuse</c>.</param>
+/// <param name="ContainerPath">Absolute path in the container.</param>
+/// <param name="Access">Of <c>r</c>, <c>w</c> and <c>m</c> (make a node for it).</param>
+public sealed record DeviceSpec(string GuestPath, string ContainerPath, string Access);
+
 /// <summary>A process of a container: the first one or an exec.</summary>
 public sealed record ProcessSpec
 {
@@ -89,6 +101,9 @@ public sealed record ProcessSpec
     /// container's own passwd and group files.
     /// </summary>
     public string User { get; init => field = value ?? ""; } = "";
+
+    /// <summary><see cref="User"/> is a name that the container's passwd must have, even if it looks like a number.</summary>
+    public bool UserIsName { get; init; }
 
     /// <summary>Groups beside the primary one.</summary>
     public IReadOnlyList<uint> SupplementalGroups { get; init => field = value ?? []; } = [];
@@ -133,7 +148,7 @@ public sealed record ResourceLimits
     /// <summary>Microseconds, 1000 to 1000000.</summary>
     public long CpuPeriodMicroseconds { get; init; }
 
-    /// <summary>CPU list, <c>0-1,3</c>.</summary>
+    /// <summary>CPU list, <c>0-1,3</c>; CPUs that the guest does not have are passed over.</summary>
     public string? CpusetCpus { get; init; }
 
     /// <summary>Memory node list.</summary>
@@ -148,9 +163,17 @@ public sealed record ResourceLimits
     /// <summary>Most processes and threads.</summary>
     public long PidsLimit { get; init; }
 
+    /// <summary>Limits of huge pages; a page size that the guest does not have may only be limited to nothing.</summary>
+    public IReadOnlyList<HugepageLimit> HugepageLimits { get; init => field = value ?? []; } = [];
+
     /// <summary>cgroup v2 files by name, written as they are.</summary>
     public IReadOnlyDictionary<string, string> Unified { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string, string>();
 }
+
+/// <summary>Most bytes in huge pages of one size.</summary>
+/// <param name="PageSize">As the kernel writes it: <c>64KB</c>, <c>2MB</c>, <c>1GB</c>.</param>
+/// <param name="Bytes">The limit.</param>
+public sealed record HugepageLimit(string PageSize, ulong Bytes);
 
 /// <summary>One mount of a container.</summary>
 public sealed record MountSpec
@@ -186,6 +209,12 @@ public enum MountSource
     /// <summary>A path of the guest itself.</summary>
     GuestPath = 4,
 }
+
+/// <summary>A built container: who its first process will be.</summary>
+/// <param name="Uid">User id.</param>
+/// <param name="Gid">Primary group.</param>
+/// <param name="Groups">All groups, the primary one first.</param>
+public sealed record ContainerMade(uint Uid, uint Gid, IReadOnlyList<uint> Groups);
 
 /// <summary>A started container.</summary>
 /// <param name="Pid">Process id in the guest.</param>

@@ -18,6 +18,7 @@ namespace Vks.Runtime.Guest.Protocol;
 [JsonSerializable(typeof(DialRequest))]
 [JsonSerializable(typeof(ContainerSpec))]
 [JsonSerializable(typeof(ContainerReference))]
+[JsonSerializable(typeof(ContainerMade))]
 [JsonSerializable(typeof(ContainerStarted))]
 [JsonSerializable(typeof(SignalRequest))]
 [JsonSerializable(typeof(ContainerReport))]

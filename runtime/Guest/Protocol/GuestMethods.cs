@@ -18,7 +18,7 @@ public static class GuestMethods
     /// <summary><see cref="DialRequest"/> → <see cref="Empty"/>; Input and Output carry the connection.</summary>
     public const string Dial = "guest.dial";
 
-    /// <summary><see cref="ContainerSpec"/> → <see cref="Empty"/>. All or nothing.</summary>
+    /// <summary><see cref="ContainerSpec"/> → <see cref="ContainerMade"/>. All or nothing.</summary>
     public const string CreateContainer = "container.create";
 
     /// <summary><see cref="ContainerReference"/> → <see cref="ContainerStarted"/>. CannotExecute when the program cannot run.</summary>
