@@ -1,5 +1,6 @@
 using System.Text.Json;
 using CsCheck;
+using Vks.Agent.Channel;
 using Vks.Agent.Containers;
 using Vks.Runtime.Guest.Protocol;
 
@@ -9,6 +10,8 @@ namespace Vks.Tests.Images;
 public sealed class AgentOciConfigTests
 {
     private static readonly string s_id = new('a', 64);
+
+    private static readonly GuestHardware s_hardware = new(new HashSet<int> { 0, 1 }, new HashSet<string> { "2MB" });
 
     private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true };
 
@@ -78,7 +81,50 @@ public sealed class AgentOciConfigTests
 
     [Fact]
     public void Limits_that_are_not_set_are_not_written() =>
-        Assert.Equal("{}", JsonSerializer.Serialize(OciConfigWriter.Resources(new ResourceLimits()), OciJson.Default.OciResources));
+        Assert.Equal("{}", JsonSerializer.Serialize(OciConfigWriter.Resources(new ResourceLimits(), s_hardware), OciJson.Default.OciResources));
+
+    [Fact]
+    public void What_only_the_host_has_is_left_out_of_the_limits()
+    {
+        OciResources part = OciConfigWriter.Resources(new ResourceLimits { CpusetCpus = "1-7", CpusetMems = "1", HugepageLimits = [new("1GB", 0), new("2MB", 4)] }, s_hardware);
+        OciResources none = OciConfigWriter.Resources(new ResourceLimits { CpusetCpus = "12-15" }, s_hardware);
+
+        Assert.Equal("1", part.Cpu!.Cpus);
+        Assert.Null(part.Cpu.Mems);
+        Assert.Equal([new OciHugepageLimit("2MB", 4)], part.HugepageLimits!);
+        Assert.Null(none.Cpu);
+        AgentException refused = Assert.Throws<AgentException>(() => OciConfigWriter.Resources(new ResourceLimits { HugepageLimits = [new("1GB", 1)] }, s_hardware));
+        Assert.Equal(GuestFault.InvalidRequest, refused.Fault);
+    }
+
+    [Fact]
+    public void Any_list_of_CPUs_is_cut_to_those_the_guest_has() =>
+        Gen.Int[0, 300].HashSet[1, 20].Sample(cpus =>
+        {
+            string? present = s_hardware.Present(string.Join(',', cpus));
+
+            Assert.Equal(cpus.Where(cpu => cpu < 2).Order(), present is null ? [] : GuestHardware.Parse(present));
+        });
+
+    [Theory]
+    [InlineData(64, "64KB")]
+    [InlineData(2048, "2MB")]
+    [InlineData(1 << 20, "1GB")]
+    [InlineData(16 << 20, "16GB")]
+    public void A_page_size_has_the_name_that_its_cgroup_file_has(long kibibytes, string name) => Assert.Equal(name, GuestHardware.PageSizeName(kibibytes));
+
+    [Fact]
+    public void Devices_are_made_and_allowed()
+    {
+        ContainerSpec spec = Plain();
+        var device = new GuestDevice(new OciDevice("/dev/fuse", "c", 10, 229, 0x1b6), "rw");
+
+        OciConfig config = OciConfigWriter.Write(
+            spec, new BundleFacts(new ResolvedUser(0, 0, [0], "/"), [], [], null, "/vks/x") { Hardware = s_hardware, Devices = [device] });
+
+        Assert.Equal([device.Node], config.Linux.Devices!);
+        Assert.Equal(new OciDeviceRule(true, "rw", "c", 10, 229), config.Linux.Resources.Devices![^1]);
+    }
 
     [Fact]
     public void Any_words_come_back_from_the_config_as_they_went_in() =>
@@ -107,7 +153,7 @@ public sealed class AgentOciConfigTests
 
     private static string Config(ContainerSpec spec, ResolvedUser user, string[] sources)
     {
-        var facts = new BundleFacts(user, [("/run/vks/etc/hosts", "/etc/hosts")], sources, null, "/vks/" + spec.ContainerId);
+        var facts = new BundleFacts(user, [("/run/vks/etc/hosts", "/etc/hosts")], sources, null, "/vks/" + spec.ContainerId) { Hardware = s_hardware };
         return JsonSerializer.Serialize(OciConfigWriter.Write(spec, facts), OciJson.Default.OciConfig);
     }
 

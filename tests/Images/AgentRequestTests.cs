@@ -34,12 +34,14 @@ public sealed class AgentRequestTests
             """),
     ];
 
+    private static readonly GuestHardware s_hardware = new(new HashSet<int> { 0 }, new HashSet<string>());
+
     [Fact]
     public void A_container_that_omits_every_list_is_as_one_with_empty_ones()
     {
         ContainerSpec spec = Accept<ContainerSpec>("""{"containerId":"c","imageDisk":"d","process":{"args":["sh"]}}""");
 
-        OciConfig config = OciConfigWriter.Write(spec, new BundleFacts(new ResolvedUser(0, 0, [], "/"), [], [], null, "/vks/c"));
+        OciConfig config = OciConfigWriter.Write(spec, new BundleFacts(new ResolvedUser(0, 0, [], "/"), [], [], null, "/vks/c") { Hardware = s_hardware });
 
         Assert.Equal("/", config.Process.Cwd);
         Assert.Empty(spec.Mounts);
@@ -126,11 +128,11 @@ public sealed class AgentRequestTests
             {
                 case ContainerSpec spec:
                     ContainerTable.Check(spec);
-                    OciConfigWriter.Write(spec, new BundleFacts(new ResolvedUser(0, 0, [], "/"), [], [.. spec.Mounts.Select(mount => mount.Source)], null, "/c"));
-                    UserResolver.Resolve(spec.Process.User, spec.Process.SupplementalGroups, false, null, null);
+                    OciConfigWriter.Write(spec, new BundleFacts(new ResolvedUser(0, 0, [], "/"), [], [.. spec.Mounts.Select(mount => mount.Source)], null, "/c") { Hardware = s_hardware });
+                    UserResolver.Resolve(spec.Process.User, spec.Process.UserIsName, spec.Process.SupplementalGroups, false, null, null);
                     break;
                 case UpdateRequest update:
-                    OciConfigWriter.Resources(update.Resources);
+                    OciConfigWriter.Resources(update.Resources, s_hardware);
                     break;
                 case GuestPersonality personality:
                     foreach (GuestInterface one in personality.Interfaces)

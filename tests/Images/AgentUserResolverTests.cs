@@ -29,10 +29,10 @@ public sealed class AgentUserResolverTests
     [InlineData("nohome", 9, 9, "/")]
     public void Words_resolve_to_a_user(string words, uint uid, uint gid, string home)
     {
-        ResolvedUser user = UserResolver.Resolve(words, [], strict: true, Passwd, Group);
+        ResolvedUser user = UserResolver.Resolve(words, false, [], strict: true, Passwd, Group);
 
         Assert.Equal((uid, gid, home), (user.Uid, user.Gid, user.Home));
-        Assert.Empty(user.Groups);
+        Assert.Equal([gid], user.Groups);
     }
 
     [Theory]
@@ -46,21 +46,32 @@ public sealed class AgentUserResolverTests
     [InlineData("4294967296")]
     [InlineData(" web")]
     public void What_the_files_do_not_know_is_an_invalid_request(string words) =>
-        Assert.Equal(GuestFault.InvalidRequest, Assert.Throws<AgentException>(() => UserResolver.Resolve(words, [], false, Passwd, Group)).Fault);
+        Assert.Equal(GuestFault.InvalidRequest, Assert.Throws<AgentException>(() => UserResolver.Resolve(words, false, [], false, Passwd, Group)).Fault);
 
     [Fact]
     public void Without_files_numbers_still_work()
     {
-        Assert.Equal((5u, 6u, "/"), Facts(UserResolver.Resolve("5:6", [], false, null, null)));
-        Assert.Equal((0u, 0u, "/"), Facts(UserResolver.Resolve("", [], false, null, null)));
-        Assert.Throws<AgentException>(() => UserResolver.Resolve("root", [], false, null, null));
+        Assert.Equal((5u, 6u, "/"), Facts(UserResolver.Resolve("5:6", false, [], false, null, null)));
+        Assert.Equal((0u, 0u, "/"), Facts(UserResolver.Resolve("", false, [], false, null, null)));
+        Assert.Throws<AgentException>(() => UserResolver.Resolve("root", false, [], false, null, null));
     }
 
     [Fact]
     public void Groups_are_those_given_and_those_that_name_the_user_unless_strict()
     {
-        Assert.Equal([3u, 100u, 4u], UserResolver.Resolve("web", [3, 100, 3], false, Passwd, Group).Groups);
-        Assert.Equal([3u, 100u], UserResolver.Resolve("web", [3, 100, 3], true, Passwd, Group).Groups);
+        Assert.Equal([100u, 3u, 4u], UserResolver.Resolve("web", false, [3, 100, 3], false, Passwd, Group).Groups);
+        Assert.Equal([100u, 3u], UserResolver.Resolve("web", false, [3, 100, 3], true, Passwd, Group).Groups);
+    }
+
+    [Fact]
+    public void A_name_is_looked_up_and_never_taken_for_a_number()
+    {
+        Assert.Equal((7u, 8u, "/seven"), Facts(UserResolver.Resolve("1000", true, [], false, Passwd, Group)));
+        Assert.Equal((1000u, 77u, "/home/web"), Facts(UserResolver.Resolve("web:77", true, [], false, Passwd, Group)));
+        foreach (string word in (string[])["4242", "0", "nobody", "web2:77"])
+        {
+            Assert.Equal(GuestFault.InvalidRequest, Assert.Throws<AgentException>(() => UserResolver.Resolve(word, true, [], false, Passwd, Group)).Fault);
+        }
     }
 
     [Fact]
@@ -69,7 +80,7 @@ public sealed class AgentUserResolverTests
         {
             try
             {
-                Assert.NotEqual(uint.MaxValue, UserResolver.Resolve(words, [], false, passwd, group).Uid);
+                Assert.NotEqual(uint.MaxValue, UserResolver.Resolve(words, false, [], false, passwd, group).Uid);
             }
             catch (AgentException refusal)
             {

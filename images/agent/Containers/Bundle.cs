@@ -19,6 +19,7 @@ internal sealed class Bundle
     private readonly ContainerSpec _spec;
     private readonly List<string> _disks = [];
     private readonly List<string> _mountSources = [];
+    private IReadOnlyList<GuestDevice> _devices = [];
     private bool _mounted;
 
     private Bundle(ContainerSpec spec, BundleSources sources)
@@ -36,7 +37,7 @@ internal sealed class Bundle
     internal string UpperFolder => Path.Combine(LayerFolder, "upper");
 
     /// <summary>The first process's user.</summary>
-    internal ResolvedUser User { get; private set; } = new(0, 0, [], "/");
+    internal ResolvedUser User { get; private set; } = new(0, 0, [0], "/");
 
     private string LayerFolder { get; }
 
@@ -64,7 +65,11 @@ internal sealed class Bundle
         OciConfig config;
         try
         {
-            config = OciConfigWriter.Write(spec, new BundleFacts(User, _sources.Personality.Files, _mountSources, pidNamespacePath, cgroupsPath));
+            config = OciConfigWriter.Write(spec, new BundleFacts(User, _sources.Personality.Files, _mountSources, pidNamespacePath, cgroupsPath) 
+            {
+                Devices = _devices,
+                Hardware = GuestHardware.This,
+            });
         }
         catch (JsonException exception)
         {
@@ -96,6 +101,7 @@ internal sealed class Bundle
     /// <summary>Resolves another user of the same container.</summary>
     internal ResolvedUser Resolve(ProcessSpec process) => UserResolver.Resolve(
         process.User,
+        process.UserIsName,
         process.SupplementalGroups,
         process.StrictSupplementalGroups,
         Descriptors.ReadInRoot(RootFileSystem, "etc/passwd", AccountFileLimitBytes),
@@ -120,6 +126,7 @@ internal sealed class Bundle
         Mounts.Mount("overlay", RootFileSystem, "overlay", 0, $"lowerdir={image},upperdir={UpperFolder},workdir={work},volatile");
         _mounted = true;
         User = Resolve(_spec.Process);
+        _devices = GuestDevices.Of(_spec);
         foreach (MountSpec mount in _spec.Mounts)
         {
             _mountSources.Add(await SourceOfAsync(mount, cancellationToken));
@@ -134,9 +141,10 @@ internal sealed class Bundle
                 return _sources.Share.Resolve(mount.Source);
             case MountSource.Disk:
                 string disk = await AcquireAsync(mount.Source, cancellationToken);
-                return mount.SubPath.Split('/').Contains("..")
-                    ? throw new AgentException(GuestFault.InvalidRequest, $"'{mount.SubPath}' leaves the disk.")
-                    : Path.Combine(disk, mount.SubPath.TrimStart('/'));
+                return mount.SubPath.Length == 0
+                    ? disk
+                    : Descriptors.ResolveInRoot(disk, mount.SubPath)
+                        ?? throw new AgentException(GuestFault.InvalidRequest, $"The image that is mounted on '{mount.Destination}' has no '{mount.SubPath}'.");
             case MountSource.Tmpfs:
                 return "tmpfs";
             case MountSource.GuestPath:

@@ -123,7 +123,7 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
             if (report.State == GuestContainerState.Running)
             {
                 string file = Path.Combine(bundle.Folder, "update.json");
-                await File.WriteAllBytesAsync(file, JsonSerializer.SerializeToUtf8Bytes(OciConfigWriter.Resources(limits), OciJson.Default.OciResources));
+                await File.WriteAllBytesAsync(file, JsonSerializer.SerializeToUtf8Bytes(OciConfigWriter.Resources(limits, GuestHardware.This), OciJson.Default.OciResources));
                 await crun.RunAsync(LogFile, ["update", "--resources", file, Id], $"Updating the limits of container {Id}");
             }
 
@@ -310,6 +310,7 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
         MemoryBytes = change.MemoryBytes != 0 ? change.MemoryBytes : old.MemoryBytes,
         MemorySwapBytes = change.MemorySwapBytes != 0 ? change.MemorySwapBytes : old.MemorySwapBytes,
         PidsLimit = change.PidsLimit != 0 ? change.PidsLimit : old.PidsLimit,
+        HugepageLimits = change.HugepageLimits.Count > 0 ? change.HugepageLimits : old.HugepageLimits,
         Unified = change.Unified.Count > 0 ? change.Unified : old.Unified,
     };
 

@@ -13,11 +13,7 @@ internal sealed class ContainerMethods(ContainerTable containers, ExecTable exec
     /// <summary>Registers them.</summary>
     internal void Register(MethodTable methods)
     {
-        methods.Register(GuestMethods.CreateContainer, static () => GuestJson.Default.ContainerSpec, static () => GuestJson.Default.Empty, async (_, spec, token) =>
-        {
-            await containers.CreateAsync(spec, token);
-            return _empty;
-        });
+        methods.Register(GuestMethods.CreateContainer, static () => GuestJson.Default.ContainerSpec, static () => GuestJson.Default.ContainerMade, (_, spec, token) => containers.CreateAsync(spec, token));
         methods.Register(GuestMethods.StartContainer, static () => GuestJson.Default.ContainerReference, static () => GuestJson.Default.ContainerStarted, (_, container, _) => containers.StartAsync(container.ContainerId));
         methods.Register(GuestMethods.SignalContainer, static () => GuestJson.Default.SignalRequest, static () => GuestJson.Default.Empty, (_, request, _) => Task.FromResult(Signal(request)));
         methods.Register(GuestMethods.WaitContainer, static () => GuestJson.Default.ContainerReference, static () => GuestJson.Default.ContainerReport, WaitAsync);

@@ -29,7 +29,7 @@ internal sealed class ContainerTable(BundleSources sources, Crun crun, Reaper re
     }
 
     /// <summary>Builds a container, all or nothing.</summary>
-    internal async Task CreateAsync(ContainerSpec spec, CancellationToken cancellationToken)
+    internal async Task<ContainerMade> CreateAsync(ContainerSpec spec, CancellationToken cancellationToken)
     {
         Check(spec);
         lock (_lock)
@@ -48,6 +48,8 @@ internal sealed class ContainerTable(BundleSources sources, Crun crun, Reaper re
             {
                 _containers.Add(new Container(spec, bundle, crun, reaper, e => Publish(e)));
             }
+
+            return new ContainerMade(bundle.User.Uid, bundle.User.Gid, bundle.User.Groups);
         }
         finally
         {

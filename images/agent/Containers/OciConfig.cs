@@ -73,6 +73,7 @@ internal sealed record OciResources
     public OciMemory? Memory { get; init; }
     public OciCpu? Cpu { get; init; }
     public OciPids? Pids { get; init; }
+    public IReadOnlyList<OciHugepageLimit>? HugepageLimits { get; init; }
     public IReadOnlyDictionary<string, string>? Unified { get; init; }
 }
 
@@ -85,6 +86,9 @@ internal sealed record OciMemory(long? Limit, long? Swap);
 
 /// <summary>linux.resources.cpu.</summary>
 internal sealed record OciCpu(ulong? Shares, long? Quota, ulong? Period, string? Cpus, string? Mems);
+
+/// <summary>One of linux.resources.hugepageLimits, bytes.</summary>
+internal sealed record OciHugepageLimit(string PageSize, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] ulong Limit);
 
 /// <summary>linux.resources.pids.</summary>
 internal sealed record OciPids(long Limit);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Vks.Agent.Channel;
 using Vks.Runtime.Guest.Protocol;
 
 namespace Vks.Agent.Containers;
@@ -14,7 +15,14 @@ internal sealed record BundleFacts(
     IReadOnlyList<(string Source, string Destination)> PersonalityFiles,
     IReadOnlyList<string> MountSources,
     string? PidNamespacePath,
-    string CgroupsPath);
+    string CgroupsPath)
+{
+    /// <summary>Devices beside the usual ones.</summary>
+    internal IReadOnlyList<GuestDevice> Devices { get; init; } = [];
+
+    /// <summary>What limits may speak about.</summary>
+    internal required GuestHardware Hardware { get; init; }
+}
 
 /// <summary>Turns a container's spec into an OCI config. Pure.</summary>
 internal static class OciConfigWriter
@@ -44,7 +52,8 @@ internal static class OciConfigWriter
         {
             Namespaces = [.. Namespaces(spec, facts)],
             CgroupsPath = facts.CgroupsPath,
-            Resources = Resources(spec.Resources) with { Devices = DeviceRules(spec.Privileged) },
+            Devices = facts.Devices.Count > 0 ? [.. facts.Devices.Select(device => device.Node)] : null,
+            Resources = Resources(spec.Resources, facts.Hardware) with { Devices = DeviceRules(spec.Privileged, facts.Devices) },
             MaskedPaths = spec.Privileged || spec.MaskedPaths.Count == 0 ? null : spec.MaskedPaths,
             ReadonlyPaths = spec.Privileged || spec.ReadOnlyPaths.Count == 0 ? null : spec.ReadOnlyPaths,
             Seccomp = spec.Privileged || spec.SeccompJson is null ? null : JsonElement.Parse(spec.SeccompJson),
@@ -72,11 +81,12 @@ internal static class OciConfigWriter
         };
     }
 
-    /// <summary>Limits; what is 0 or null stays unsaid.</summary>
-    internal static OciResources Resources(ResourceLimits limits)
+    /// <summary>Limits; what is 0 or null stays unsaid, and so is what only a host has: its CPUs, its memory nodes, its sizes of huge pages.</summary>
+    /// <exception cref="AgentException">InvalidRequest: huge pages of a size the guest does not have.</exception>
+    internal static OciResources Resources(ResourceLimits limits, GuestHardware hardware)
     {
-        bool cpu = limits.CpuShares > 0 || limits.CpuQuotaMicroseconds != 0 || limits.CpuPeriodMicroseconds > 0
-            || !string.IsNullOrEmpty(limits.CpusetCpus) || !string.IsNullOrEmpty(limits.CpusetMems);
+        string? cpus = hardware.Present(limits.CpusetCpus);
+        bool cpu = limits.CpuShares > 0 || limits.CpuQuotaMicroseconds != 0 || limits.CpuPeriodMicroseconds > 0 || cpus is not null;
         // cgroup v2 counts swap apart: a swap limit without a memory limit cannot be expressed.
         return new OciResources
         {
@@ -88,10 +98,11 @@ internal static class OciConfigWriter
                     limits.CpuShares > 0 ? (ulong)limits.CpuShares : null,
                     limits.CpuQuotaMicroseconds != 0 ? limits.CpuQuotaMicroseconds : null,
                     limits.CpuPeriodMicroseconds > 0 ? (ulong)limits.CpuPeriodMicroseconds : null,
-                    string.IsNullOrEmpty(limits.CpusetCpus) ? null : limits.CpusetCpus,
-                    string.IsNullOrEmpty(limits.CpusetMems) ? null : limits.CpusetMems)
+                    cpus,
+                    null)
                 : null,
             Pids = limits.PidsLimit > 0 ? new OciPids(limits.PidsLimit) : null,
+            HugepageLimits = hardware.Present(limits.HugepageLimits),
             Unified = limits.Unified.Count > 0 ? limits.Unified : null,
         };
     }
@@ -166,9 +177,14 @@ internal static class OciConfigWriter
         {
             yield return new OciNamespace("ipc");
         }
+
+        if (spec.PrivateNetwork)
+        {
+            yield return new OciNamespace("network");
+        }
     }
 
-    private static List<OciDeviceRule> DeviceRules(bool privileged) =>
+    private static List<OciDeviceRule> DeviceRules(bool privileged, IReadOnlyList<GuestDevice> devices) =>
         privileged
             ? [new(true, "rwm")]
             :
@@ -184,5 +200,6 @@ internal static class OciConfigWriter
                 new(true, "rwm", "c", 5, 0),
                 new(true, "rwm", "c", 5, 2),
                 new(true, "rwm", "c", 136),
+                .. devices.Select(device => new OciDeviceRule(true, device.Access, device.Node.Type, device.Node.Major, device.Node.Minor)),
             ];
 }

@@ -37,27 +37,14 @@ internal sealed class PodPidNamespace(Reaper reaper)
     /// <summary>unshare(CLONE_NEWPID) holds for the children of one thread, so the thread lives for this only.</summary>
     private Task<int> StartAsync()
     {
+        reaper.Start();
         var started = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
         var thread = new Thread(
             () =>
             {
                 try
                 {
-                    int nothing = Descriptors.Null();
-                    try
-                    {
-                        if (Libc.Unshare(Constants.CloneNewPid) != 0)
-                        {
-                            throw SystemError.Last("Making the pod's PID namespace");
-                        }
-
-                        (int pid, _) = reaper.Spawn(() => ChildProcess.Spawn("/proc/self/exe", ["vks-pod", HolderVerb], nothing, nothing, nothing));
-                        started.SetResult(pid);
-                    }
-                    finally
-                    {
-                        Descriptors.Close(nothing);
-                    }
+                    started.SetResult(StartHolder());
                 }
                 catch (Exception exception)
                 {
@@ -67,5 +54,32 @@ internal sealed class PodPidNamespace(Reaper reaper)
             128 * 1024) { IsBackground = true, Name = "pid-namespace" };
         thread.Start();
         return started.Task;
+    }
+
+    /// <summary>While its children would be in another namespace, a thread can start processes but no threads, clone(2): what happens then is little.</summary>
+    private int StartHolder()
+    {
+        int nothing = Descriptors.Null();
+        int own = Descriptors.Open("/proc/self/ns/pid", Constants.OpenReadOnly);
+        try
+        {
+            if (Libc.Unshare(Constants.CloneNewPid) != 0)
+            {
+                throw SystemError.Last("Making the pod's PID namespace");
+            }
+
+            try
+            {
+                return reaper.Spawn(() => ChildProcess.Spawn("/proc/self/exe", ["vks-pod", HolderVerb], nothing, nothing, nothing)).Pid;
+            }
+            finally
+            {
+                _ = Libc.SetNamespace(own, Constants.CloneNewPid);
+            }
+        }
+        finally
+        {
+            Descriptors.Close(own, nothing);
+        }
     }
 }

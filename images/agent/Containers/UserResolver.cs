@@ -7,7 +7,7 @@ namespace Vks.Agent.Containers;
 /// <summary>A user as the container's kernel sees it.</summary>
 /// <param name="Uid">User id.</param>
 /// <param name="Gid">Primary group.</param>
-/// <param name="Groups">Supplementary groups, without doubles, in order.</param>
+/// <param name="Groups">All groups, the primary one first, without doubles.</param>
 /// <param name="Home">Home directory of passwd, or <c>/</c>.</param>
 internal sealed record ResolvedUser(uint Uid, uint Gid, IReadOnlyList<uint> Groups, string Home);
 
@@ -16,22 +16,28 @@ internal static class UserResolver
 {
     /// <summary>Resolves <c>""</c>, <c>name</c>, <c>uid</c>, each with an optional <c>:group</c> or <c>:gid</c>.</summary>
     /// <param name="user">The words.</param>
+    /// <param name="isName">The user's word is a name that passwd must have, even if it looks like a number.</param>
     /// <param name="supplemental">Groups given by the pod.</param>
     /// <param name="strict">Groups of <paramref name="group"/> that name the user are not added.</param>
     /// <param name="passwd">Text of /etc/passwd, or null.</param>
     /// <param name="group">Text of /etc/group, or null.</param>
     /// <exception cref="AgentException">InvalidRequest: a name that the files do not know.</exception>
-    internal static ResolvedUser Resolve(string user, IReadOnlyList<uint> supplemental, bool strict, string? passwd, string? group)
+    internal static ResolvedUser Resolve(string user, bool isName, IReadOnlyList<uint> supplemental, bool strict, string? passwd, string? group)
     {
         int colon = user.IndexOf(':', StringComparison.Ordinal);
         string userWord = colon < 0 ? user : user[..colon];
         string groupWord = colon < 0 ? "" : user[(colon + 1)..];
         string[]? entry = FindUser(userWord, passwd);
+        if (isName && entry?[0] != userWord)
+        {
+            throw Unknown("user", userWord, "passwd");
+        }
+
         uint uid = entry is not null
             ? Number(entry[2]) ?? 0
             : userWord.Length == 0 ? 0 : Number(userWord) ?? throw Unknown("user", userWord, "passwd");
         uint gid = groupWord.Length > 0 ? FindGroup(groupWord, group) : entry is not null ? Number(entry[3]) ?? 0 : 0;
-        var groups = new List<uint>();
+        List<uint> groups = [gid];
         foreach (uint given in supplemental)
         {
             Add(groups, given);

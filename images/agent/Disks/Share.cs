@@ -41,7 +41,7 @@ internal sealed class Share
 
             if (!_mounted)
             {
-                Mounts.Mount(_tag, Root, "9p", Constants.MsNoDev, "trans=virtio,version=9p2000.L,msize=512000,cache=none,access=any");
+                Mounts.Mount(_tag, Root, "9p", Constants.MsNoDev, "trans=virtio,version=9p2000.L,msize=512000,cache=none,access=user");
                 _mounted = true;
             }
         }

@@ -8,6 +8,7 @@ internal static class Constants
     internal const int UmountDetach = 2;
 
     internal const int OpenReadOnly = 0, OpenWriteOnly = 1, OpenReadWrite = 2, OpenNonBlocking = 0x800, OpenCloseOnExec = 0x80000, OpenNoControllingTerminal = 0x100;
+    internal const int OpenDirectory = 0x10000, OpenPath = 0x200000;
 
     internal const int Interrupted = 4, NoSuchProcess = 3, NoChild = 10, TryAgain = 11, Exists = 17, NoEntry = 2, Busy = 16, InProgress = 115;
     internal const int InputOutput = 5, NotDirectory = 20, Invalid = 22, NoSpace = 28, NoMemory = 12, NoBuffers = 105;

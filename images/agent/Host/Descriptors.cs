@@ -46,35 +46,56 @@ internal static unsafe class Descriptors
     /// <returns>Its text, or null when there is no such file.</returns>
     internal static string? ReadInRoot(string root, string path, int limitBytes)
     {
-        const int OpenAt2Call = 437;
-        const ulong ResolveInRoot = 0x10, ResolveNoMagicLinks = 2;
-        const int OpenDirectory = 0x10000, OpenPath = 0x200000;
-        int directory = Open(root, OpenPath | OpenDirectory);
+        // Non-blocking: an image may hold a FIFO under that name.
+        int fd = OpenInRoot(root, path, Constants.OpenReadOnly | Constants.OpenNonBlocking | Constants.OpenNoControllingTerminal);
+        if (fd < 0)
+        {
+            return null;
+        }
+
         try
         {
-            // Non-blocking: an image may hold a FIFO under that name.
-            var how = new OpenHow
-            {
-                Flags = Constants.OpenReadOnly | Constants.OpenCloseOnExec | Constants.OpenNonBlocking | Constants.OpenNoControllingTerminal,
-                Resolve = ResolveInRoot | ResolveNoMagicLinks,
-            };
-            byte[] name = System.Text.Encoding.UTF8.GetBytes(path + "\0");
+            return ReadAll(fd, limitBytes);
+        }
+        finally
+        {
+            _ = Libc.Close(fd);
+        }
+    }
+
+    /// <summary>Follows all links of a path below <paramref name="root"/> as a process rooted there would.</summary>
+    /// <returns>The path without links, root included, or null when there is no such file.</returns>
+    internal static string? ResolveInRoot(string root, string path)
+    {
+        int fd = OpenInRoot(root, path, Constants.OpenPath);
+        if (fd < 0)
+        {
+            return null;
+        }
+
+        try
+        {
+            return new FileInfo($"/proc/self/fd/{fd}").LinkTarget;
+        }
+        finally
+        {
+            _ = Libc.Close(fd);
+        }
+    }
+
+    /// <returns>A descriptor, or a negative number when there is no such file.</returns>
+    private static int OpenInRoot(string root, string path, int flags)
+    {
+        const int OpenAt2Call = 437;
+        const ulong ResolveInRoot = 0x10, ResolveNoMagicLinks = 2;
+        int directory = Open(root, Constants.OpenPath | Constants.OpenDirectory);
+        try
+        {
+            var how = new OpenHow { Flags = (ulong)(flags | Constants.OpenCloseOnExec), Resolve = ResolveInRoot | ResolveNoMagicLinks };
+            byte[] name = System.Text.Encoding.UTF8.GetBytes(path.TrimStart('/') + "\0");
             fixed (byte* start = name)
             {
-                var fd = (int)Libc.SystemCall(OpenAt2Call, directory, (nint)start, (nint)(&how), sizeof(OpenHow));
-                if (fd < 0)
-                {
-                    return null;
-                }
-
-                try
-                {
-                    return ReadAll(fd, limitBytes);
-                }
-                finally
-                {
-                    _ = Libc.Close(fd);
-                }
+                return (int)Libc.SystemCall(OpenAt2Call, directory, (nint)start, (nint)(&how), sizeof(OpenHow));
             }
         }
         finally

@@ -121,6 +121,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, EntryPoint = "unshare", SetLastError = true)]
     internal static partial int Unshare(int flags);
 
+    [LibraryImport(Name, EntryPoint = "setns", SetLastError = true)]
+    internal static partial int SetNamespace(int fd, int type);
+
     [LibraryImport(Name, EntryPoint = "signal", SetLastError = true)]
     internal static partial nint Signal(int signal, nint handler);
 

@@ -38,15 +38,23 @@ internal sealed unsafe class Reaper : IDisposable
             int pid = spawn();
             var waiter = new TaskCompletionSource<ChildExit>(TaskCreationOptions.RunContinuationsAsynchronously);
             _waiters[pid] = waiter;
+            Start();
+            _spawned.Set();
+            return (pid, waiter.Task);
+        }
+    }
+
+    /// <summary>Starts the thread that reaps. <see cref="Spawn"/> does it too, but not every thread can start another.</summary>
+    internal void Start()
+    {
+        lock (_lock)
+        {
             if (!_started)
             {
                 // Before the first child there is nothing to reap, and a thread takes a guest's start some milliseconds.
                 _started = true;
                 new Thread(Run, 128 * 1024) { IsBackground = true, Name = "reaper" }.Start();
             }
-
-            _spawned.Set();
-            return (pid, waiter.Task);
         }
     }
 

@@ -56,3 +56,17 @@ internal struct OpenHow
     public ulong Mode;
     public ulong Resolve;
 }
+
+/// <summary>struct stat of x86-64, stat(2); 144 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 144)]
+internal struct Stat
+{
+    public ulong Device;
+    public ulong Inode;
+    public ulong Links;
+    public uint Mode;
+    public uint Uid;
+    public uint Gid;
+    private readonly int _padding;
+    public ulong DeviceNumber;
+}

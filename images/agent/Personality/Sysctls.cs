@@ -6,19 +6,25 @@ namespace Vks.Agent.Personality;
 /// <summary>Kernel parameters below /proc/sys.</summary>
 internal static class Sysctls
 {
-    /// <summary>Writes each parameter.</summary>
+    /// <summary>Writes each parameter. The guest's kernel is the pod's own, so there is none that belongs to somebody else.</summary>
+    /// <exception cref="AgentException">InvalidRequest: the kernel has no such parameter, or not that value.</exception>
     internal static void Write(IReadOnlyDictionary<string, string> values)
     {
         foreach ((string name, string value) in values)
         {
             string path = PathOf(name);
+            if (!File.Exists(path))
+            {
+                throw new AgentException(GuestFault.InvalidRequest, $"The guest's kernel has no parameter '{name}' ({path}).");
+            }
+
             try
             {
                 File.WriteAllText(path, value);
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
-                throw new AgentException(GuestFault.Failed, $"Setting the kernel parameter {name} to '{value}': {exception.Message}", exception);
+                throw new AgentException(GuestFault.InvalidRequest, $"Setting the kernel parameter {name} to '{value}': {exception.Message}", exception);
             }
         }
     }
