@@ -18,9 +18,9 @@ internal static class ContainerConfigReader
             throw Invalid("config.metadata", "is missing; the name names the container in its pod");
         }
 
-        if (config.Devices.Count > 0 || config.CDIDevices.Count > 0)
+        if (config.CDIDevices.Count > 0)
         {
-            throw Invalid("devices", "names devices of the host, which a machine does not have; remove them");
+            throw Invalid("CDI_devices", $"names '{config.CDIDevices[0].Name}'; CDI describes devices of the host, which a machine does not have");
         }
 
         string image = config.Image?.Image ?? "";
@@ -34,7 +34,8 @@ internal static class ContainerConfigReader
             Args = [.. config.Args],
             WorkingDirectory = config.WorkingDir.Length == 0 ? "" : PathRules.Absolute(config.WorkingDir, "working_dir"),
             Env = [.. config.Envs.Select(Variable)],
-            Mounts = [.. config.Mounts.Select(Mount)],
+            Mounts = [.. config.Mounts.Select(MountReader.Read)],
+            Devices = [.. config.Devices.Select(Device)],
             Labels = config.Labels.ToDictionary(),
             Annotations = config.Annotations.ToDictionary(),
             LogPath = config.LogPath.Length == 0 ? "" : PathRules.Relative(config.LogPath, "log_path"),
@@ -73,43 +74,20 @@ internal static class ContainerConfigReader
         }
     }
 
-    private static ContainerMount Mount(V1.Mount mount)
+    private static ContainerDevice Device(V1.Device device)
     {
-        string field = $"mounts '{mount.ContainerPath}'";
-        string containerPath = PathRules.Absolute(mount.ContainerPath, "mounts.container_path");
-        string image = mount.Image?.Image ?? "";
-        if (mount.UidMappings.Count > 0 || mount.GidMappings.Count > 0)
+        string containerPath = PathRules.Absolute(device.ContainerPath.Length == 0 ? device.HostPath : device.ContainerPath, "devices.container_path");
+        if (!GuestDeviceList.Contains(device.HostPath))
         {
-            throw Invalid(field, "maps user ids, which is not supported");
+            throw Invalid(
+                "devices",
+                $"names '{device.HostPath}', a device of the host, which a machine does not have; its own are {string.Join(", ", GuestDeviceList.All)}");
         }
 
-        if (mount.MountOptions.Count > 0)
-        {
-            throw Invalid(field, "has mount_options, which is not supported and not announced in Status");
-        }
-
-        if (image.Length > 0)
-        {
-            string subPath = mount.ImageSubPath.Length == 0 ? "" : PathRules.Relative(mount.ImageSubPath, "mounts.image_sub_path");
-            return new ContainerMount { ContainerPath = containerPath, Image = image, ImageSubPath = subPath, ReadOnly = true };
-        }
-
-        if (mount.RecursiveReadOnly)
-        {
-            throw Invalid(field, "is recursive_read_only, which is not supported for a host path and not announced in Status");
-        }
-
-        if (mount.Propagation == V1.MountPropagation.PropagationBidirectional)
-        {
-            throw Invalid(field, "has bidirectional propagation, which cannot be between a machine and its host");
-        }
-
-        return new ContainerMount
-        {
-            ContainerPath = containerPath,
-            HostPath = PathRules.Absolute(mount.HostPath, "mounts.host_path"),
-            ReadOnly = mount.Readonly,
-        };
+        string access = device.Permissions.Length == 0 ? "rwm" : device.Permissions;
+        return access.All(letter => letter is 'r' or 'w' or 'm')
+            ? new ContainerDevice(device.HostPath, containerPath, access)
+            : throw Invalid("devices.permissions", $"is '{access}'; it is made of r, w and m");
     }
 
     private static PodException Invalid(string field, string rule) => new(PodFault.InvalidConfig, field, $"{field} {rule}.");

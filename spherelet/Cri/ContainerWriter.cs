@@ -1,3 +1,4 @@
+using Vks.Runtime.Guest.Protocol;
 using Vks.Spherelet.Pods;
 
 namespace Vks.Spherelet.Cri;
@@ -41,6 +42,7 @@ internal static class ContainerWriter
         LogPath = record.LogPath,
         Resources = new V1.ContainerResources { Linux = ResourceConversion.Write(record.Config.Resources, record.Config.OomScoreAdjust) },
         StopSignal = SignalConversion.Write(record.StopSignal),
+        User = record.User is { } user ? User(user) : null,
     };
 
     /// <summary>Facts for people.</summary>
@@ -75,11 +77,19 @@ internal static class ContainerWriter
 
     private static V1.ImageSpec Image(ContainerConfig config) => new() { Image = config.Image, UserSpecifiedImage = config.UserSpecifiedImage };
 
+    private static V1.ContainerUser User(ContainerMade user) => new()
+    {
+        Linux = new V1.LinuxContainerUser { Uid = user.Uid, Gid = user.Gid, SupplementalGroups = { user.Groups.Select(group => (long)group) } },
+    };
+
     private static V1.Mount Mount(ContainerMount mount) => new()
     {
         ContainerPath = mount.ContainerPath,
         HostPath = mount.HostPath,
         Readonly = mount.ReadOnly,
+        RecursiveReadOnly = mount.RecursiveReadOnly,
+        Propagation = mount.FollowsHost ? V1.MountPropagation.PropagationHostToContainer : V1.MountPropagation.PropagationPrivate,
+        SelinuxRelabel = mount.SelinuxRelabel,
         Image = mount.Image.Length == 0 ? null : new V1.ImageSpec { Image = mount.Image },
         ImageSubPath = mount.ImageSubPath,
     };

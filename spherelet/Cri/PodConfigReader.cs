@@ -24,7 +24,8 @@ internal static class PodConfigReader
             throw Invalid("runtime_handler", $"is '{runtimeHandler}'; there are {string.Join(" and ", RuntimeHandlers.Names.Where(static name => name.Length > 0))}, the first is the default");
         }
 
-        ReadSecurity(config.Linux?.SecurityContext);
+        V1.LinuxSandboxSecurityContext? security = config.Linux?.SecurityContext;
+        PodSecurityReader.Check(security);
         return new PodConfig
         {
             Name = new PodName(
@@ -40,23 +41,12 @@ internal static class PodConfigReader
             Annotations = config.Annotations.ToDictionary(),
             Resources = ResourceConversion.Read(config.Linux?.Resources),
             Overhead = ResourceConversion.Read(config.Linux?.Overhead),
-            Sysctls = config.Linux?.Sysctls.ToDictionary() ?? [],
+            Sysctls = PodSecurityReader.Sysctls(config.Linux?.Sysctls),
+            Privileged = security?.Privileged ?? false,
+            PidScope = PodSecurityReader.Pid(security?.NamespaceOptions),
+            IpcScope = PodSecurityReader.Ipc(security?.NamespaceOptions),
             RuntimeHandler = runtimeHandler,
         };
-    }
-
-    private static void ReadSecurity(V1.LinuxSandboxSecurityContext? security)
-    {
-        V1.NamespaceOption? options = security?.NamespaceOptions;
-        if (options?.Network == V1.NamespaceMode.Node)
-        {
-            throw Invalid("namespace_options.network", "is NODE; a pod that is a machine cannot share the host's network");
-        }
-
-        if (options?.UsernsOptions is { Mode: V1.NamespaceMode.Pod })
-        {
-            throw Invalid("namespace_options.userns_options", "asks for a user namespace of the pod, which is not supported; a pod's machine already keeps its users apart");
-        }
     }
 
     /// <summary>A name goes into CNI arguments and messages; a uid comes from Kubernetes or from a person at crictl.</summary>

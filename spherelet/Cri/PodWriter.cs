@@ -33,7 +33,7 @@ internal static class PodWriter
             State = State(sandbox),
             CreatedAt = sandbox.Record.CreatedUnixNanoseconds,
             Network = Network(sandbox),
-            Linux = new V1.LinuxPodSandboxStatus { Namespaces = new V1.Namespace { Options = new V1.NamespaceOption { Network = V1.NamespaceMode.Pod } } },
+            Linux = new V1.LinuxPodSandboxStatus { Namespaces = new V1.Namespace { Options = Namespaces(config) } },
             Labels = { config.Labels.ToDictionary() },
             Annotations = { config.Annotations.ToDictionary() },
             RuntimeHandler = config.RuntimeHandler,
@@ -74,6 +74,13 @@ internal static class PodWriter
             json.WriteString("notReadyReason", reason);
         }
     });
+
+    private static V1.NamespaceOption Namespaces(PodConfig config) => new()
+    {
+        Network = V1.NamespaceMode.Pod,
+        Pid = (V1.NamespaceMode)(int)config.PidScope,
+        Ipc = (V1.NamespaceMode)(int)config.IpcScope,
+    };
 
     private static V1.PodSandboxState State(PodSandbox sandbox) =>
         sandbox.IsReady ? V1.PodSandboxState.SandboxReady : V1.PodSandboxState.SandboxNotready;

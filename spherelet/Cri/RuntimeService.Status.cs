@@ -21,8 +21,7 @@ internal sealed partial class RuntimeService
                     new V1.RuntimeCondition { Type = "NetworkReady", Status = condition.IsReady, Reason = condition.Reason, Message = condition.Message },
                 },
             },
-            // All false is the truth: a volume comes over 9p, where no mount lies below another, and users are kept apart by the machine.
-            RuntimeHandlers = { RuntimeHandlers.Names.Select(static name => new V1.RuntimeHandler { Name = name, Features = new V1.RuntimeHandlerFeatures() }) },
+            RuntimeHandlers = { RuntimeHandlers.Names.Select(static name => new V1.RuntimeHandler { Name = name, Features = Features() }) },
             Features = new V1.RuntimeFeatures { SupplementalGroupsPolicy = true },
         };
         if (request.Verbose)
@@ -40,4 +39,7 @@ internal sealed partial class RuntimeService
 
         return response;
     }
+
+    /// <summary>What is the same for every handler: the machine's kernel is.</summary>
+    private static V1.RuntimeHandlerFeatures Features() => new() { RecursiveReadOnlyMounts = true };
 }

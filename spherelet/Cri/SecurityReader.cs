@@ -16,16 +16,13 @@ internal static class SecurityReader
             return new ContainerSecurity { PidNamespace = Pid(null).Namespace };
         }
 
-        if (security.Apparmor is { ProfileType: V1.SecurityProfile.Types.ProfileType.Localhost })
-        {
-            throw Invalid("apparmor", "names a profile of the host; the machine's kernel has none of them");
-        }
-
+        SecurityModules.Check(security);
         (SeccompChoice seccomp, string seccompPath) = Seccomp(security);
         (PidNamespace pid, string pidTarget) = Pid(security.NamespaceOptions);
         return new ContainerSecurity
         {
             User = User(security),
+            UserIsName = security.RunAsUser is null && security.RunAsUsername.Length > 0,
             SupplementalGroups = [.. security.SupplementalGroups.Select(group => (uint)Id(group, "supplemental_groups"))],
             StrictSupplementalGroups = security.SupplementalGroupsPolicy == V1.SupplementalGroupsPolicy.Strict,
             Privileged = security.Privileged,
@@ -40,12 +37,18 @@ internal static class SecurityReader
             SeccompPath = seccompPath,
             PidNamespace = pid,
             PidTarget = pidTarget,
-            PrivateIpc = security.NamespaceOptions?.Ipc == V1.NamespaceMode.Container,
+            PrivateIpc = IsPrivate(security.NamespaceOptions?.Ipc, "ipc"),
+            PrivateNetwork = IsPrivate(security.NamespaceOptions?.Network, "network"),
         };
     }
 
     private static string User(V1.LinuxContainerSecurityContext security)
     {
+        if (security.RunAsUser is not null && security.RunAsUsername.Length > 0)
+        {
+            throw Invalid("run_as_username", "is given beside run_as_user; only one of them can be");
+        }
+
         string user = security.RunAsUser is { } id
             ? Id(id.Value, "run_as_user").ToString(CultureInfo.InvariantCulture)
             : security.RunAsUsername;
@@ -63,6 +66,15 @@ internal static class SecurityReader
             ? string.Create(CultureInfo.InvariantCulture, $"{user}:{Id(group.Value, "run_as_group")}")
             : throw Invalid("run_as_group", "needs run_as_user or run_as_username");
     }
+
+    /// <summary>The guest is the pod's node, so POD and NODE are one; a single container's are its processes alone.</summary>
+    private static bool IsPrivate(V1.NamespaceMode? mode, string what) => mode switch
+    {
+        null or V1.NamespaceMode.Pod or V1.NamespaceMode.Node => false,
+        V1.NamespaceMode.Container => true,
+        V1.NamespaceMode.Target => throw Invalid($"namespace_options.{what}", "is TARGET, which only pid can be"),
+        _ => throw Invalid($"namespace_options.{what}", $"is {(int)mode}, which is no known mode"),
+    };
 
     private static (PidNamespace Namespace, string Target) Pid(V1.NamespaceOption? options) => options?.Pid switch
     {

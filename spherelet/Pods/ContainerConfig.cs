@@ -32,6 +32,9 @@ internal sealed record ContainerConfig
     /// <summary>Host paths and images that show in the container.</summary>
     public IReadOnlyList<ContainerMount> Mounts { get; init; } = [];
 
+    /// <summary>Devices of the guest.</summary>
+    public IReadOnlyList<ContainerDevice> Devices { get; init; } = [];
+
     /// <summary>Labels, for filters.</summary>
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
 
@@ -72,8 +75,17 @@ internal sealed record ContainerMount
     /// <summary>Absolute path on the host, or empty when an image is mounted.</summary>
     public string HostPath { get; init; } = "";
 
-    /// <summary>The container cannot write.</summary>
+    /// <summary>The container cannot write; what else the host has mounted below the path stays writable.</summary>
     public bool ReadOnly { get; init; }
+
+    /// <summary>Nor can it write to what else is mounted below.</summary>
+    public bool RecursiveReadOnly { get; init; }
+
+    /// <summary>Whether it sees what the host mounts below the path later on.</summary>
+    public bool FollowsHost { get; init; }
+
+    /// <summary>A new label was asked for; without SELinux in the guest there is none to give.</summary>
+    public bool SelinuxRelabel { get; init; }
 
     /// <summary>Image reference or id, or empty when a host path is mounted.</summary>
     public string Image { get; init; } = "";
@@ -82,11 +94,20 @@ internal sealed record ContainerMount
     public string ImageSubPath { get; init; } = "";
 }
 
+/// <summary>One device of a container.</summary>
+/// <param name="HostPath">As it was asked for; one of <see cref="GuestDeviceList"/>.</param>
+/// <param name="ContainerPath">Absolute path in the container.</param>
+/// <param name="Access">Of <c>r</c>, <c>w</c> and <c>m</c>.</param>
+internal sealed record ContainerDevice(string HostPath, string ContainerPath, string Access);
+
 /// <summary>Who a container's processes run as and what they may do.</summary>
 internal sealed record ContainerSecurity
 {
     /// <summary><c>name</c>, <c>uid</c> or <c>uid:gid</c>; empty for the image's own user.</summary>
     public string User { get; init; } = "";
+
+    /// <summary>The user was given as a name that the image's passwd must have, even if it looks like a number.</summary>
+    public bool UserIsName { get; init; }
 
     /// <summary>More groups.</summary>
     public IReadOnlyList<uint> SupplementalGroups { get; init; } = [];
@@ -132,6 +153,9 @@ internal sealed record ContainerSecurity
 
     /// <summary>An IPC namespace of its own.</summary>
     public bool PrivateIpc { get; init; }
+
+    /// <summary>A network namespace of its own, with loopback alone.</summary>
+    public bool PrivateNetwork { get; init; }
 }
 
 /// <summary>Which seccomp profile a container gets.</summary>

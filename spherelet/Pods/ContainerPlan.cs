@@ -23,15 +23,24 @@ internal static class ContainerPlan
 
     /// <summary>Makes the spec.</summary>
     /// <param name="containerId">64 hex digits.</param>
+    /// <param name="pod">Its pod.</param>
     /// <param name="config">The container.</param>
     /// <param name="image">Its image.</param>
     /// <param name="mounts">Its mounts, already found.</param>
     /// <param name="seccompJson">Its profile, or null for none; for <see cref="SeccompChoice.RuntimeDefault"/> the default one is used.</param>
-    /// <exception cref="PodException"><see cref="PodFault.InvalidConfig"/>: nothing to run, or an unknown capability.</exception>
+    /// <exception cref="PodException"><see cref="PodFault.InvalidConfig"/>: nothing to run, an unknown capability, or more than the pod allows.</exception>
     public static ContainerSpec ToSpec(
-        string containerId, ContainerConfig config, ContainerImage image, IReadOnlyList<MountSpec> mounts, string? seccompJson)
+        string containerId, PodConfig pod, ContainerConfig config, ContainerImage image, IReadOnlyList<MountSpec> mounts, string? seccompJson)
     {
         ContainerSecurity security = config.Security;
+        if (security.Privileged && !pod.Privileged)
+        {
+            throw new PodException(
+                PodFault.InvalidConfig,
+                config.Name,
+                $"Container '{config.Name}' is privileged, but its pod is not; set linux.security_context.privileged of the pod sandbox too.");
+        }
+
         IReadOnlyList<string> capabilities = Capabilities.Compute(security.AddCapabilities, security.DropCapabilities, security.Privileged);
         return new ContainerSpec
         {
@@ -40,15 +49,17 @@ internal static class ContainerPlan
             Process = new ProcessSpec
             {
                 Args = Arguments(config, image),
-                Env = Environment(image.Config.Env, config.Env),
+                Env = Environment([$"HOSTNAME={pod.Hostname}", .. image.Config.Env], config.Env),
                 WorkingDirectory = FirstNonEmpty(config.WorkingDirectory, image.Config.WorkingDir, "/"),
                 User = FirstNonEmpty(security.User, image.Config.User, ""),
+                UserIsName = security.UserIsName && security.User.Length > 0,
                 SupplementalGroups = security.SupplementalGroups,
                 StrictSupplementalGroups = security.StrictSupplementalGroups,
                 Terminal = config.Tty,
                 Capabilities = capabilities,
                 AmbientCapabilities = [.. security.AmbientCapabilities.Select(Capabilities.Parse)],
                 NoNewPrivileges = security.NoNewPrivileges,
+                Rlimits = Ulimits.Of(config.Annotations, pod.Annotations),
                 OomScoreAdjust = config.OomScoreAdjust,
             },
             Mounts = mounts,
@@ -59,6 +70,8 @@ internal static class ContainerPlan
             PidNamespace = security.PidNamespace,
             PidTarget = security.PidTarget.Length == 0 ? null : security.PidTarget,
             PrivateIpc = security.PrivateIpc,
+            PrivateNetwork = security.PrivateNetwork,
+            Devices = [.. config.Devices.Select(device => new DeviceSpec(device.HostPath, device.ContainerPath, device.Access))],
             Resources = config.Resources,
             SeccompJson = security.Privileged ? null : security.Seccomp switch
             {

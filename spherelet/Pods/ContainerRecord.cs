@@ -1,3 +1,5 @@
+using Vks.Runtime.Guest.Protocol;
+
 namespace Vks.Spherelet.Pods;
 
 /// <summary>A container as it is kept on disk: what was asked for, and facts that have come true. State is derived from them.</summary>
@@ -23,6 +25,9 @@ internal sealed record ContainerRecord
 
     /// <summary>Signal to stop with, 1 to 64.</summary>
     public required int StopSignal { get; init; }
+
+    /// <summary>Who its first process is, once the guest has looked; null before.</summary>
+    public ContainerMade? User { get; init; }
 
     /// <summary>Absolute path of the log file, or empty.</summary>
     public string LogPath { get; init; } = "";

@@ -29,7 +29,7 @@ internal sealed partial class ContainerService
         };
 
         // Made before anything is changed: a config that cannot be is refused here.
-        ContainerSpec spec = ContainerPlan.ToSpec(id, WithPidTarget(sandbox, config), image, [], seccomp);
+        ContainerSpec spec = ContainerPlan.ToSpec(id, sandbox.Record.Config, WithPidTarget(sandbox, config), image, [], seccomp);
         var undo = new UndoStack(id, logger);
         try
         {
@@ -42,11 +42,11 @@ internal sealed partial class ContainerService
             undo.Push("the mounts", token => share.ReleaseContainerAsync(sandbox.Id, id, token));
             IReadOnlyList<MountSpec> mounts = await MountsAsync(sandbox, id, config, volumes, cancellationToken);
             undo.Push("the container in the guest", token => DeleteInGuestAsync(sandbox, id, token));
-            await sandbox.Guest.CallAsync(
-                GuestMethods.CreateContainer, spec with { Mounts = mounts }, GuestJson.Default.ContainerSpec, GuestJson.Default.Empty, cancellationToken);
+            ContainerMade made = await sandbox.Guest.CallAsync(
+                GuestMethods.CreateContainer, spec with { Mounts = mounts }, GuestJson.Default.ContainerSpec, GuestJson.Default.ContainerMade, cancellationToken);
 
             var container = new Container(record, sandbox, store, table.Events);
-            container.Change(present => present with { Made = true });
+            container.Change(present => present with { Made = true, User = made });
             table.Containers[id] = container;
             undo.Clear();
             table.Events.Publish(PodEventKind.Created, id, sandbox);
@@ -91,20 +91,23 @@ internal sealed partial class ContainerService
         CancellationToken cancellationToken)
     {
         ContainerMount[] paths = [.. config.Mounts.Where(mount => mount.Image.Length == 0)];
-        var shared = new Queue<MountSpec>(
+        var shared = new Queue<IReadOnlyList<MountSpec>>(
             paths.Length == 0 ? [] : await share.BindAsync(sandbox.Id, containerId, paths, cancellationToken));
         return
         [
-            .. config.Mounts.Select(mount => mount.Image.Length == 0
+            .. config.Mounts.SelectMany(mount => mount.Image.Length == 0
                 ? shared.Dequeue()
-                : new MountSpec
-                {
-                    Kind = MountSource.Disk,
-                    Source = ContainerPlan.DiskSerial(volumes[mount.Image].ImageId),
-                    Destination = mount.ContainerPath,
-                    Options = ["rbind", "ro"],
-                    SubPath = mount.ImageSubPath,
-                }),
+                :
+                [
+                    new MountSpec
+                    {
+                        Kind = MountSource.Disk,
+                        Source = ContainerPlan.DiskSerial(volumes[mount.Image].ImageId),
+                        Destination = mount.ContainerPath,
+                        Options = ["rbind", "ro"],
+                        SubPath = mount.ImageSubPath,
+                    },
+                ]),
         ];
     }
 

@@ -36,8 +36,33 @@ internal sealed record PodConfig
     /// <summary>Kernel parameters of the guest.</summary>
     public IReadOnlyDictionary<string, string> Sysctls { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Privileged containers may be made in it.</summary>
+    public bool Privileged { get; init; }
+
+    /// <summary>Whose process ids its containers see when they do not say.</summary>
+    public NamespaceScope PidScope { get; init; } = NamespaceScope.Pod;
+
+    /// <summary>Whose IPC its containers see; the guest is the pod's node, so the pod's and the node's are the same.</summary>
+    public NamespaceScope IpcScope { get; init; } = NamespaceScope.Pod;
+
     /// <summary>The runtime handler asked for; empty is the default.</summary>
     public string RuntimeHandler { get; init; } = "";
+}
+
+/// <summary>With whom a namespace is shared.</summary>
+internal enum NamespaceScope
+{
+    /// <summary>All containers of the pod.</summary>
+    Pod = 0,
+
+    /// <summary>Nobody.</summary>
+    Container = 1,
+
+    /// <summary>The node, which for a pod's containers is their guest.</summary>
+    Node = 2,
+
+    /// <summary>One other container.</summary>
+    Target = 3,
 }
 
 /// <summary>Names a sandbox: no two have all four parts in common.</summary>

@@ -78,7 +78,7 @@ public sealed class ContainerConfigTests(NodeLab lab)
             Capabilities = new Capability { DropCapabilities = { "ALL" } },
             Seccomp = new SecurityProfile { ProfileType = SecurityProfile.Types.ProfileType.RuntimeDefault },
         });
-        string status = await pod.ExecAsync(container, Token, "cat", "/proc/1/status");
+        string status = await pod.ExecAsync(container, Token, "cat", "/proc/self/status");
 
         Assert.Contains("Uid:\t1234\t", status, StringComparison.Ordinal);
         Assert.Contains("Gid:\t5678\t", status, StringComparison.Ordinal);
@@ -92,10 +92,12 @@ public sealed class ContainerConfigTests(NodeLab lab)
     [Fact]
     public async Task A_privileged_container_has_every_capability_and_no_filter()
     {
-        await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
+        PodSandboxConfig privileged = PodUnderTest.NewConfig(lab);
+        privileged.Linux.SecurityContext = new LinuxSandboxSecurityContext { Privileged = true };
+        await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token, privileged);
 
         string container = await StartAsync(pod, config => config.Linux.SecurityContext = new LinuxContainerSecurityContext { Privileged = true });
-        string status = await pod.ExecAsync(container, Token, "cat", "/proc/1/status");
+        string status = await pod.ExecAsync(container, Token, "cat", "/proc/self/status");
 
         Assert.Contains("CapEff:\t000001ffffffffff", status, StringComparison.Ordinal);
         Assert.Contains("Seccomp:\t0", status, StringComparison.Ordinal);

@@ -24,7 +24,7 @@ public sealed class CriConversionTests
         config.PortMappings.Add(new V1.PortMapping { ContainerPort = 81 });
         config.Linux = new V1.LinuxPodSandboxConfig
         {
-            Resources = new V1.LinuxContainerResources { CpuQuota = 5, MemoryLimitInBytes = 6 },
+            Resources = new V1.LinuxContainerResources { CpuQuota = 5000, MemoryLimitInBytes = 6 },
             Overhead = new V1.LinuxContainerResources { MemoryLimitInBytes = 7 },
         };
 
@@ -34,7 +34,7 @@ public sealed class CriConversionTests
         Assert.Equal("web", read.Hostname);
         Assert.Equal(["10.0.0.1"], read.Dns!.Servers);
         Assert.Equal([new PodPortMapping("udp", 80, 8080, "127.0.0.1")], read.PortMappings);
-        Assert.Equal((5, 6, 7), (read.Resources.CpuQuotaMicroseconds, read.Resources.MemoryBytes, read.Overhead.MemoryBytes));
+        Assert.Equal((5000, 6, 7), (read.Resources.CpuQuotaMicroseconds, read.Resources.MemoryBytes, read.Overhead.MemoryBytes));
     }
 
     private static readonly (string Field, Action<V1.PodSandboxConfig> Change)[] s_wrongPods =
@@ -51,6 +51,9 @@ public sealed class CriConversionTests
         ("dns_config", config => config.DnsConfig = new V1.DNSConfig { Options = { "a\nnameserver 6.6.6.6" } }),
         ("port_mappings", config => config.PortMappings.Add(new V1.PortMapping { HostPort = 70000, ContainerPort = 1 })),
         ("network", config => config.Linux = Security(new V1.NamespaceOption { Network = V1.NamespaceMode.Node })),
+        ("pid", config => config.Linux = Security(new V1.NamespaceOption { Pid = V1.NamespaceMode.Target })),
+        ("ipc", config => config.Linux = Security(new V1.NamespaceOption { Ipc = (V1.NamespaceMode)7 })),
+        ("sysctls", config => config.Linux = new V1.LinuxPodSandboxConfig { Sysctls = { ["net..x"] = "1" } }),
     ];
 
     [Fact]
@@ -75,7 +78,27 @@ public sealed class CriConversionTests
         ("working_dir", config => config.WorkingDir = "relative"),
         ("envs", config => config.Envs.Add(new V1.KeyValue { Key = "A=B" })),
         ("envs", config => config.Envs.Add(new V1.KeyValue { Key = "A", Value = ByteString.CopyFrom(0xff, 0xfe) })),
-        ("devices", config => config.Devices.Add(new V1.Device { HostPath = "/dev/null" })),
+        ("devices", config => config.Devices.Add(new V1.Device { HostPath = "/dev/sda", ContainerPath = "/dev/sda" })),
+        ("devices.permissions", config => config.Devices.Add(new V1.Device { HostPath = "/dev/fuse", Permissions = "x" })),
+        ("CDI_devices", config => config.CDIDevices.Add(new V1.CDIDevice { Name = "vendor/class=device" })),
+        ("whole container", config => config.Mounts.Add(new V1.Mount { ContainerPath = "//", HostPath = "/b" })),
+        ("recursive_read_only", config => config.Mounts.Add(new V1.Mount { ContainerPath = "/a", HostPath = "/b", RecursiveReadOnly = true })),
+        ("recursive_read_only", config => config.Mounts.Add(new V1.Mount
+        {
+            ContainerPath = "/a", HostPath = "/b", Readonly = true, RecursiveReadOnly = true, Propagation = V1.MountPropagation.PropagationHostToContainer,
+        })),
+        ("image_sub_path", config => config.Mounts.Add(new V1.Mount { ContainerPath = "/a", Image = new V1.ImageSpec { Image = "i" }, ImageSubPath = "../x" })),
+        ("cpu_period", config => config.Linux = Limits(new V1.LinuxContainerResources { CpuPeriod = 1_000_001 })),
+        ("cpu_quota", config => config.Linux = Limits(new V1.LinuxContainerResources { CpuQuota = 999 })),
+        ("cpuset_cpus", config => config.Linux = Limits(new V1.LinuxContainerResources { CpusetCpus = "all" })),
+        ("unified", config => config.Linux = Limits(new V1.LinuxContainerResources { Unified = { ["../../memory.max"] = "1" } })),
+        ("page_size", config => config.Linux = Limits(new V1.LinuxContainerResources { HugepageLimits = { new V1.HugepageLimit { PageSize = "big" } } })),
+        ("apparmor", config => config.Linux = Security(new V1.LinuxContainerSecurityContext { Apparmor = Profile(V1.SecurityProfile.Types.ProfileType.Localhost) })),
+        ("apparmor_profile", config => config.Linux = Security(Deprecated("localhost/mine"))),
+        ("selinux_options.level", config => config.Linux = Security(new V1.LinuxContainerSecurityContext { SelinuxOptions = new V1.SELinuxOption { Level = "s0,c4,c5" } })),
+        ("run_as_username", config => config.Linux = Security(new V1.LinuxContainerSecurityContext { RunAsUser = new V1.Int64Value(), RunAsUsername = "web" })),
+        ("ipc", config => config.Linux = Security(new V1.LinuxContainerSecurityContext { NamespaceOptions = new V1.NamespaceOption { Ipc = V1.NamespaceMode.Target } })),
+        ("network", config => config.Linux = Security(new V1.LinuxContainerSecurityContext { NamespaceOptions = new V1.NamespaceOption { Network = (V1.NamespaceMode)9 } })),
         ("host_path", config => config.Mounts.Add(new V1.Mount { ContainerPath = "/a", HostPath = "b" })),
         ("propagation", config => config.Mounts.Add(new V1.Mount { ContainerPath = "/a", HostPath = "/b", Propagation = V1.MountPropagation.PropagationBidirectional })),
         ("run_as_group", config => config.Linux = Security(new V1.LinuxContainerSecurityContext { RunAsGroup = new V1.Int64Value { Value = 1 } })),
@@ -122,6 +145,62 @@ public sealed class CriConversionTests
         Assert.Equal("1000:0", security.User);
         Assert.Equal(PidNamespace.Container, security.PidNamespace);
     }
+
+    [Fact]
+    public void What_asks_for_no_profile_or_the_usual_one_is_fine()
+    {
+        V1.LinuxContainerSecurityContext[] fine =
+        [
+            new() { Apparmor = Profile(V1.SecurityProfile.Types.ProfileType.RuntimeDefault) },
+            new() { Apparmor = Profile(V1.SecurityProfile.Types.ProfileType.Unconfined) },
+            new() { Apparmor = Profile(V1.SecurityProfile.Types.ProfileType.Localhost), Privileged = true },
+            Deprecated("runtime/default"),
+            Deprecated("unconfined"),
+            new() { SelinuxOptions = new V1.SELinuxOption { Level = "s0:c4,c5", Type = "container_t" } },
+            new() { SelinuxOptions = new V1.SELinuxOption { Level = "s0-s1:c0.c1023" } },
+        ];
+
+        Assert.All(fine, security => SecurityReader.Read(security));
+    }
+
+    [Fact]
+    public void A_mount_is_told_as_it_was_asked_for()
+    {
+        V1.Mount[] mounts =
+        [
+            new() { ContainerPath = "/a", HostPath = "/b", Propagation = V1.MountPropagation.PropagationHostToContainer },
+            new() { ContainerPath = "/a", HostPath = "/b", Readonly = true, RecursiveReadOnly = true, SelinuxRelabel = true },
+        ];
+
+        Assert.Equal(mounts, mounts.Select(mount =>
+        {
+            V1.ContainerConfig config = Container();
+            config.Mounts.Add(mount);
+            return ContainerWriter.Status(new ContainerRecord
+            {
+                Id = "id", PodId = "pod", Config = ContainerConfigReader.Read(config), ImageId = "", ImageRef = "", Disks = [], StopSignal = 15, CreatedUnixNanoseconds = 0,
+            }).Mounts.Single();
+        }));
+    }
+
+    [Fact]
+    public void Any_limits_are_read_or_refused() =>
+        Gen.Select(Gen.Long, Gen.Long, Gen.Long, Gen.String, Gen.String, Gen.String).Sample((period, quota, shares, cpus, name, page) =>
+        {
+            V1.LinuxContainerResources resources = new()
+            {
+                CpuPeriod = period, CpuQuota = quota, CpuShares = shares, CpusetCpus = cpus, Unified = { [name] = "1" }, HugepageLimits = { new V1.HugepageLimit { PageSize = page } },
+            };
+            try
+            {
+                ResourceLimits limits = ResourceConversion.Read(resources);
+                Assert.True(limits is { CpuPeriodMicroseconds: 0 or (>= 1000 and <= 1_000_000), CpuQuotaMicroseconds: 0 or >= 1000, CpuShares: 0 or (>= 2 and <= 262_144) }, limits.ToString());
+            }
+            catch (PodException refused)
+            {
+                Assert.Equal(PodFault.InvalidConfig, refused.Fault);
+            }
+        });
 
     [Fact]
     public void Every_CRI_signal_is_a_signal_and_comes_back_as_one_of_the_same_number()
@@ -199,6 +278,17 @@ public sealed class CriConversionTests
 
     private static V1.LinuxPodSandboxConfig Security(V1.NamespaceOption options) =>
         new() { SecurityContext = new V1.LinuxSandboxSecurityContext { NamespaceOptions = options } };
+
+    private static V1.LinuxContainerConfig Limits(V1.LinuxContainerResources resources) => new() { Resources = resources };
+
+    private static V1.SecurityProfile Profile(V1.SecurityProfile.Types.ProfileType type) => new() { ProfileType = type, LocalhostRef = "mine" };
+
+    private static V1.LinuxContainerSecurityContext Deprecated(string profile)
+    {
+#pragma warning disable CS0612 // deprecated in CRI, still sent
+        return new V1.LinuxContainerSecurityContext { ApparmorProfile = profile };
+#pragma warning restore CS0612
+    }
 
     private static V1.LinuxContainerConfig Security(V1.LinuxContainerSecurityContext security) => new() { SecurityContext = security };
 }

@@ -24,6 +24,8 @@ public sealed class PodsContainerPlanTests
         },
     };
 
+    private static readonly PodConfig s_pod = new() { Name = new PodName("web", "default", "uid", 0), Hostname = "web-0", Privileged = true };
+
     private static readonly ContainerConfig s_config = new() { Name = "web", Image = "demo" };
 
     [Theory]
@@ -43,7 +45,7 @@ public sealed class PodsContainerPlanTests
     {
         ContainerImage empty = s_image with { Config = new ImageRunConfig() };
 
-        Assert.Equal(PodFault.InvalidConfig, Assert.Throws<PodException>(() => ContainerPlan.ToSpec("id", s_config, empty, [], null)).Fault);
+        Assert.Equal(PodFault.InvalidConfig, Assert.Throws<PodException>(() => ContainerPlan.ToSpec("id", s_pod, s_config, empty, [], null)).Fault);
     }
 
     [Fact]
@@ -51,7 +53,7 @@ public sealed class PodsContainerPlanTests
     {
         ContainerSpec spec = Plan(s_config with { Env = ["LANG=de", "NEW=1", "NEW=2", "EMPTY="] });
 
-        Assert.Equal(["PATH=/bin", "LANG=de", "NEW=2", "EMPTY="], spec.Process.Env);
+        Assert.Equal(["HOSTNAME=web-0", "PATH=/bin", "LANG=de", "NEW=2", "EMPTY="], spec.Process.Env);
     }
 
     [Fact]
@@ -109,6 +111,45 @@ public sealed class PodsContainerPlanTests
         Assert.Contains("keyctl", Refused(admin));
     }
 
+    [Fact]
+    public void A_privileged_container_needs_a_privileged_pod()
+    {
+        ContainerConfig privileged = s_config with { Security = new ContainerSecurity { Privileged = true } };
+
+        PodException refused = Assert.Throws<PodException>(() => ContainerPlan.ToSpec("id", s_pod with { Privileged = false }, privileged, s_image, [], null));
+
+        Assert.Equal(PodFault.InvalidConfig, refused.Fault);
+    }
+
+    [Fact]
+    public void Ulimits_of_the_container_win_over_those_of_the_pod_and_those_over_the_usual_ones()
+    {
+        Dictionary<string, string> pod = new() { [Ulimits.Annotation] = "nofile=10:20, core=0" };
+        Dictionary<string, string> container = new() { [Ulimits.Annotation] = "nofile=30,memlock=unlimited" };
+
+        Dictionary<string, (ulong, ulong)> limits = Ulimits.Of(container, pod).ToDictionary(limit => limit.Type, limit => (limit.Soft, limit.Hard));
+
+        Assert.Equal((30ul, 30ul), limits["RLIMIT_NOFILE"]);
+        Assert.Equal((0ul, 0ul), limits["RLIMIT_CORE"]);
+        Assert.Equal((ulong.MaxValue, ulong.MaxValue), limits["RLIMIT_MEMLOCK"]);
+        Assert.Equal((ulong.MaxValue, ulong.MaxValue), limits["RLIMIT_NPROC"]);
+        Assert.All((string[])["nofile", "nofile=x", "nofile=2:1", "files=1", "=1", "nofile=1:2:3"], wrong =>
+            Assert.Equal(PodFault.InvalidConfig, Assert.Throws<PodException>(() => Ulimits.Parse(wrong)).Fault));
+    }
+
+    [Fact]
+    public void Only_what_is_read_only_itself_alone_names_the_mounts_below_it()
+    {
+        ContainerMount mount = new() { ContainerPath = "/mnt/", HostPath = "/host", ReadOnly = true };
+
+        IEnumerable<(string, string, string)> Told(ContainerMount one) =>
+            PodShare.Specs(one, "c/0", ["b", "a/x", "b"]).Select(spec => (spec.Source, spec.Destination, string.Join(',', spec.Options)));
+
+        Assert.Equal([("c/0", "/mnt/", "rbind,ro"), ("c/0/a/x", "/mnt/a/x", "rbind,rw"), ("c/0/b", "/mnt/b", "rbind,rw")], Told(mount));
+        Assert.Equal([("c/0", "/mnt/", "rbind,ro")], Told(mount with { RecursiveReadOnly = true }));
+        Assert.Equal([("c/0", "/mnt/", "rbind,rw")], Told(mount with { ReadOnly = false }));
+    }
+
     private static HashSet<string> Refused(ContainerSpec spec)
     {
         using JsonDocument profile = JsonDocument.Parse(spec.SeccompJson!);
@@ -116,7 +157,7 @@ public sealed class PodsContainerPlanTests
         return [.. profile.RootElement.GetProperty("syscalls").EnumerateArray().SelectMany(rule => rule.GetProperty("names").EnumerateArray()).Select(name => name.GetString()!)];
     }
 
-    private static ContainerSpec Plan(ContainerConfig config) => ContainerPlan.ToSpec("id", config, s_image, [], null);
+    private static ContainerSpec Plan(ContainerConfig config) => ContainerPlan.ToSpec("id", s_pod, config, s_image, [], null);
 
     private static string[] Words(string text) => text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 }
