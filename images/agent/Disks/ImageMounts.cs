@@ -25,7 +25,8 @@ internal sealed class ImageMounts(BlockDevices devices) : IDisposable
         {
             if (!_users.TryGetValue(serial, out int users))
             {
-                Mount(await devices.FindAsync(serial, cancellationToken), target);
+                string device = await devices.FindAsync(serial, cancellationToken);
+                Mounts.Mount(device, target, DiskFormat.OfDisk(device), Constants.MsReadOnly);
             }
 
             _users[serial] = users + 1;
@@ -67,24 +68,4 @@ internal sealed class ImageMounts(BlockDevices devices) : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _gate.Dispose();
-
-    private static void Mount(string device, string target)
-    {
-        try
-        {
-            Mounts.Mount(device, target, "erofs", Constants.MsReadOnly);
-        }
-        catch (AgentException erofs)
-        {
-            try
-            {
-                Mounts.Mount(device, target, "squashfs", Constants.MsReadOnly);
-            }
-            catch (AgentException squashfs)
-            {
-                _ = Libc.RemoveDirectory(target);
-                throw new AgentException(GuestFault.Failed, $"{erofs.Message}; {squashfs.Message}", squashfs);
-            }
-        }
-    }
 }
