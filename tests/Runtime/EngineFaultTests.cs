@@ -83,7 +83,7 @@ public sealed class EngineFaultTests
         Directory.CreateDirectory(guest);
         File.CreateSymbolicLink(Path.Combine(guest, "vmlinux"), Path.GetFullPath(Path.Combine(SphereletProcess.GuestDirectory, "vmlinux")));
         await TinyInitramfs.WriteAsync(Path.Combine(guest, "initramfs.cpio"), Token);
-        lab.Options = lab.Options with { GuestDirectory = guest, BootTimeout = TimeSpan.FromSeconds(8) };
+        lab.Options = lab.Options with { GuestDirectory = guest, BootTimeout = TimeSpan.FromSeconds(15) };
 
         MachineException fault = await FailAsync(lab, EngineLab.NewSpec());
 
