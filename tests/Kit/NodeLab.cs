@@ -1,9 +1,6 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using CliWrap;
-using CliWrap.Buffered;
 using Vks.Spherelet.Client;
 using Vks.Spherelet.Cri.V1;
 
@@ -15,7 +12,7 @@ namespace Vks.Tests.Kit;
 /// </summary>
 public sealed partial class NodeLab : IAsyncLifetime
 {
-    private readonly List<DemoRegistry> _registries = [];
+    private Registry? _registry;
     private readonly HashSet<string> _podIds = [];
     private LeakCheck? _before;
 
@@ -38,9 +35,8 @@ public sealed partial class NodeLab : IAsyncLifetime
         CancellationToken cancellationToken = TestContext.Current.CancellationToken;
         _before = TakeLeakCheck();
         System.IO.Directory.CreateDirectory(Path.Combine(Directory, "cni"));
-        DemoRegistry registry = await DemoRegistry.StartAsync(Path.Combine(Directory, "registry"), cancellationToken);
-        _registries.Add(registry);
-        Image = await registry.PushDemoAsync(cancellationToken);
+        _registry = await Registry.StartAsync();
+        Image = await DemoImage.PushAsync(_registry, cancellationToken);
         DaemonArguments =
         [
             "--bridge-name", BridgeName,
@@ -98,115 +94,14 @@ public sealed partial class NodeLab : IAsyncLifetime
             await Daemon.DisposeAsync();
         }
 
-        foreach (DemoRegistry registry in _registries)
+        if (_registry is not null)
         {
-            await registry.DisposeAsync();
+            await _registry.DisposeAsync();
         }
 
         await Cli.Wrap("ip").WithArguments(["link", "delete", BridgeName]).WithValidation(CommandResultValidation.None).ExecuteAsync();
         LeakCheck after = await LeakCheck.SettleAsync(TakeLeakCheck, _before!, CancellationToken.None);
         Assert.Empty(_before!.Differences(after));
         System.IO.Directory.Delete(Directory, recursive: true);
-    }
-}
-
-/// <summary>The real docker-registry on a loopback port of its own.</summary>
-internal sealed class DemoRegistry : IAsyncDisposable
-{
-    private readonly CancellationTokenSource _stop = new();
-    private readonly string _log;
-    private Task _running = Task.CompletedTask;
-
-    private DemoRegistry(string address, string log) => (Address, _log) = (address, log);
-
-    /// <summary><c>127.0.0.1:port</c>.</summary>
-    public string Address { get; }
-
-    public static async Task<DemoRegistry> StartAsync(string directory, CancellationToken cancellationToken)
-    {
-        Directory.CreateDirectory(directory);
-        string address = $"127.0.0.1:{FreePort()}";
-        string settings = Path.Combine(directory, "config.yml");
-        await File.WriteAllTextAsync(settings, $$"""
-            version: 0.1
-            log: { level: warn }
-            storage: { filesystem: { rootdirectory: {{directory}}/data } }
-            http: { addr: "{{address}}" }
-            """, cancellationToken);
-        DemoRegistry registry = new(address, Path.Combine(directory, "log"));
-        registry._running = RunAsync(settings, registry._log, registry._stop.Token);
-        await registry.WaitUntilListeningAsync(cancellationToken);
-        return registry;
-    }
-
-    /// <summary>Builds the demo image when needed and pushes it.</summary>
-    /// <returns>Its name in this registry.</returns>
-    public async Task<string> PushDemoAsync(CancellationToken cancellationToken)
-    {
-        string layout = RepositoryRoot.Combine("artifacts", "demo");
-        await RequireAsync(RepositoryRoot.Combine("images", "build.sh"), ["demo", layout], cancellationToken);
-        string image = $"{Address}/vks/demo:latest";
-        await RequireAsync("skopeo", ["copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false", $"oci:{layout}:demo", $"docker://{image}"], cancellationToken);
-        return image;
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _stop.CancelAsync();
-        await _running.WaitAsync(TimeSpan.FromSeconds(10));
-        _stop.Dispose();
-    }
-
-    private static async Task RequireAsync(string program, string[] arguments, CancellationToken cancellationToken)
-    {
-        BufferedCommandResult result = await Cli.Wrap(program).WithArguments(arguments)
-            .WithValidation(CommandResultValidation.None).ExecuteBufferedAsync(cancellationToken);
-        Assert.True(result.IsSuccess, $"{program} {string.Join(' ', arguments)} ended with {result.ExitCode}:\n{result.StandardOutput}{result.StandardError}");
-    }
-
-    private static async Task RunAsync(string settings, string log, CancellationToken stop)
-    {
-        try
-        {
-            await Cli.Wrap("docker-registry").WithArguments(["serve", settings])
-                .WithStandardOutputPipe(PipeTarget.ToFile(log)).WithStandardErrorPipe(PipeTarget.ToFile(log + ".err"))
-                .WithValidation(CommandResultValidation.None).ExecuteAsync(stop);
-        }
-        catch (OperationCanceledException)
-        {
-            // We ended it ourselves.
-        }
-    }
-
-    private static int FreePort()
-    {
-        using TcpListener listener = new(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    private async Task WaitUntilListeningAsync(CancellationToken cancellationToken)
-    {
-        using CancellationTokenSource deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(TimeSpan.FromSeconds(20));
-        while (true)
-        {
-            Assert.False(_running.IsCompleted || deadline.IsCancellationRequested,
-                $"docker-registry did not listen on {Address}. Its log:\n{(File.Exists(_log + ".err") ? await File.ReadAllTextAsync(_log + ".err", CancellationToken.None) : "")}");
-            using TcpClient probe = new();
-            try
-            {
-                await probe.ConnectAsync(IPEndPoint.Parse(Address), deadline.Token);
-                return;
-            }
-            catch (SocketException)
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(50), CancellationToken.None);
-            }
-            catch (OperationCanceledException)
-            {
-                // Reported at the top of the loop.
-            }
-        }
     }
 }
