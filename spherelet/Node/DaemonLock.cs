@@ -14,10 +14,7 @@ internal sealed class DaemonLock : IDisposable
         string path = Path.Combine(rootDirectory, "spherelet.lock");
         try
         {
-            // Others may pass through and list nothing: each QEMU runs as a user of its own and opens what it was given below.
-            Directory.CreateDirectory(
-                rootDirectory,
-                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+            Directory.CreateDirectory(rootDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             return new DaemonLock(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
         }
         catch (UnauthorizedAccessException problem)
