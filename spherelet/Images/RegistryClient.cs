@@ -1,5 +1,6 @@
 using System.Text.Json;
 using CliWrap;
+using Vks.Spherelet.Node;
 
 namespace Vks.Spherelet.Images;
 
@@ -40,7 +41,7 @@ internal sealed partial class RegistryClient(ImageStoreOptions options, ImageDir
             AddAccess(arguments, "src-", image, auth);
             arguments.Add($"docker://{image}");
             arguments.Add($"oci:{layout}");
-            HostToolResult result = await RunAsync(image, arguments, line => Progress(image, line), cancellationToken);
+            HostToolResult result = await RunAsync(arguments, line => Progress(image, line), cancellationToken);
             if (result.ExitCode != 0)
             {
                 throw Failed(image, "copying its layers", result);
@@ -67,7 +68,7 @@ internal sealed partial class RegistryClient(ImageStoreOptions options, ImageDir
         using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            HostToolResult result = await RunAsync(image, arguments, onLine: null, either.Token);
+            HostToolResult result = await RunAsync(arguments, onLine: null, either.Token);
             return result.ExitCode == 0 ? result.Output : throw Failed(image, "asking for its manifest", result);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
@@ -112,9 +113,8 @@ internal sealed partial class RegistryClient(ImageStoreOptions options, ImageDir
         }
     }
 
-    private static Task<HostToolResult> RunAsync(
-        ImageReference image, List<string> arguments, Action<string>? onLine, CancellationToken cancellationToken) =>
-        HostTool.RunAsync(Cli.Wrap("skopeo").WithArguments(arguments), "skopeo", image.ToString(), onLine, cancellationToken);
+    private static Task<HostToolResult> RunAsync(List<string> arguments, Action<string>? onLine, CancellationToken cancellationToken) =>
+        HostTool.RunAsync(Cli.Wrap("skopeo").WithArguments(arguments), "skopeo", onLine, cancellationToken);
 
     private ImageException Failed(ImageReference image, string doing, HostToolResult result)
     {

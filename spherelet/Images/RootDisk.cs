@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using CliWrap;
 using Microsoft.Win32.SafeHandles;
+using Vks.Spherelet.Node;
 
 namespace Vks.Spherelet.Images;
 
@@ -64,7 +65,7 @@ internal static class RootDisk
                         writerFault = e;
                     }
                 }));
-            HostToolResult result = await HostTool.RunAsync(command, "squashfs-tools-ng", image, onLine: null, cancellationToken);
+            HostToolResult result = await HostTool.RunAsync(command, "squashfs-tools-ng", onLine: null, cancellationToken);
             if (writerFault is LayerException fault)
             {
                 throw new LayerException(fault.Layer, fault.Fault, fault.Message, fault);

@@ -13,7 +13,7 @@ internal static class OwnBridge
             return;
         }
 
-        await HostTool.BatchAsync("", "ip", [], [$"link delete dev {name}"], cancellationToken);
+        await IpBatch.RunAsync("", "ip", [], [$"link delete dev {name}"], cancellationToken);
         string leases = Path.Combine(DefaultCniConfiguration.AddressDirectory, name);
         if (Directory.Exists(leases))
         {

@@ -26,14 +26,14 @@ internal static class PodNamespace
 
     /// <summary>Makes the namespace.</summary>
     public static Task CreateAsync(string podId, CancellationToken cancellationToken) =>
-        HostTool.BatchAsync(podId, "ip", [], [$"netns add {NameOf(podId)}"], cancellationToken);
+        IpBatch.RunAsync(podId, "ip", [], [$"netns add {NameOf(podId)}"], cancellationToken);
 
     /// <summary>Deletes the namespace with all that is in it. One that is gone is no error.</summary>
     public static async Task DeleteAsync(string podId, CancellationToken cancellationToken)
     {
         if (File.Exists(PathOf(podId)))
         {
-            await HostTool.BatchAsync(podId, "ip", [], [$"netns delete {NameOf(podId)}"], cancellationToken);
+            await IpBatch.RunAsync(podId, "ip", [], [$"netns delete {NameOf(podId)}"], cancellationToken);
         }
     }
 
@@ -42,7 +42,7 @@ internal static class PodNamespace
     public static async Task<(string Mac, int Mtu)> JoinTapAsync(string podId, string interfaceName, CancellationToken cancellationToken)
     {
         string[] inNamespace = ["-n", NameOf(podId)];
-        string links = await HostTool.BatchAsync(
+        string links = await IpBatch.RunAsync(
             podId,
             "ip",
             ["-json", .. inNamespace],
@@ -51,16 +51,16 @@ internal static class PodNamespace
         (string mac, int mtu) = ReadLink(links, podId, interfaceName);
         if (mtu != 1500)
         {
-            await HostTool.BatchAsync(podId, "ip", inNamespace, [$"link set {TapName} mtu {mtu}"], cancellationToken);
+            await IpBatch.RunAsync(podId, "ip", inNamespace, [$"link set {TapName} mtu {mtu}"], cancellationToken);
         }
 
-        await HostTool.BatchAsync(podId, "tc", inNamespace, RedirectCommands(interfaceName), cancellationToken);
+        await IpBatch.RunAsync(podId, "tc", inNamespace, RedirectCommands(interfaceName), cancellationToken);
         return (mac, mtu);
     }
 
     /// <summary>The routes of the interface as they stand in the namespace, for plugins that set routes without reporting them.</summary>
     public static async Task<string> ShowRoutesAsync(string podId, string interfaceName, bool ipv6, CancellationToken cancellationToken) =>
-        await HostTool.BatchAsync(
+        await IpBatch.RunAsync(
             podId, "ip", ["-json", ipv6 ? "-6" : "-4", "-n", NameOf(podId)], [$"route show dev {interfaceName}"], cancellationToken);
 
     private static IReadOnlyList<string> RedirectCommands(string interfaceName) =>

@@ -1,6 +1,4 @@
 using System.Security.Cryptography;
-using CliWrap;
-using CliWrap.Buffered;
 using Vks.Runtime.Machines;
 using Vks.Spherelet.Network;
 
@@ -94,11 +92,10 @@ internal sealed class NodeFactsReader(SphereletOptions options, IPodNetwork netw
         deadline.CancelAfter(s_toolTimeout);
         try
         {
-            BufferedCommandResult ended = await Cli.Wrap(program).WithArguments(arguments).WithValidation(CommandResultValidation.None).ExecuteBufferedAsync(deadline.Token);
-            return ended.ExitCode == 0 ? ended.StandardOutput : null;
+            HostToolResult ended = await HostTool.RunAsync(program, arguments, package: "", deadline.Token);
+            return ended.ExitCode == 0 ? ended.Text : null;
         }
-        catch (Exception problem) when (problem is System.ComponentModel.Win32Exception
-            || (problem is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             return null;
         }
