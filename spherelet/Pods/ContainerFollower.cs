@@ -15,6 +15,9 @@ internal sealed partial class ContainerFollower(TimeProvider time, ILogger<Conta
     /// <summary>How long to wait before asking again after the channel broke while the machine runs.</summary>
     private static readonly TimeSpan ReconnectDelay = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>How long to wait before keeping a record again that the disk did not take.</summary>
+    private static readonly TimeSpan KeepDelay = TimeSpan.FromSeconds(1);
+
     /// <summary>SIGKILL as an exit code: what became of a container whose machine ended.</summary>
     private const int KilledExitCode = 128 + Signals.Kill;
 
@@ -41,7 +44,7 @@ internal sealed partial class ContainerFollower(TimeProvider time, ILogger<Conta
                     await Task.WhenAny(output, Task.Delay(LastOutputWait, time, cancellationToken));
                 }
 
-                container.Change(record => report is null ? Killed(record, container.Sandbox) : Ended(record, report));
+                await KeepAsync(container, record => report is null ? Killed(record, container.Sandbox) : Ended(record, report), cancellationToken);
                 ContainerEnded(container.Id, container.Record.ExitCode, container.Record.Reason);
             }
 
@@ -50,6 +53,10 @@ internal sealed partial class ContainerFollower(TimeProvider time, ILogger<Conta
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // The container was removed, or the daemon ends and the next one goes on from the kept position.
+            if (container.Record.Phase == ContainerPhase.Exited && container.Log is { Position.Complete: false })
+            {
+                LeftIncomplete(container.Id);
+            }
         }
         catch (Exception cause)
         {
@@ -58,6 +65,24 @@ internal sealed partial class ContainerFollower(TimeProvider time, ILogger<Conta
         finally
         {
             container.Output.Complete();
+        }
+    }
+
+    /// <summary>Keeps a change, again and again when the disk is full: nobody else would tell that the container ended.</summary>
+    private async Task KeepAsync(Container container, Func<ContainerRecord, ContainerRecord> change, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                container.Change(change);
+                return;
+            }
+            catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
+            {
+                EndNotKept(container.Id, cause);
+                await Task.Delay(KeepDelay, time, cancellationToken);
+            }
         }
     }
 
@@ -94,34 +119,57 @@ internal sealed partial class ContainerFollower(TimeProvider time, ILogger<Conta
             return;
         }
 
-        await RetryAsync(
-            container,
-            async guest =>
-            {
-                LogPosition from = log.Position;
-                await using GuestCall<OutputResult> call = await guest.OpenAsync(
-                    GuestMethods.ContainerOutput,
-                    new OutputRequest(container.Id, from.OutputBytes, from.ErrorBytes),
-                    GuestJson.Default.OutputRequest,
-                    GuestJson.Default.OutputResult,
-                    cancellationToken);
-                byte[][] rests = await Task.WhenAll(
-                    StoreStreamAsync(container, call.Output, from.OutputBytes, isError: false, cancellationToken),
-                    StoreStreamAsync(container, call.Error, from.ErrorBytes, isError: true, cancellationToken));
+        var rests = new byte[2][];
+        OutputResult? result = await RetryAsync(container, guest => StoreOutputAsync(container, guest, rests, cancellationToken), cancellationToken);
 
-                // Only now is it sure that the streams ended and were not cut; a last line without newline may be written.
-                OutputResult result = await call.Completion;
-                await log.WriteAsync(new ReadOnlySequence<byte>(rests[0]), end: true, isError: false, cancellationToken);
-                await log.WriteAsync(new ReadOnlySequence<byte>(rests[1]), end: true, isError: true, cancellationToken);
-                await log.CompleteAsync(cancellationToken);
-                return result;
-            },
-            cancellationToken);
+        // A last line without newline may be written once it is sure that the streams ended and were not cut, be it with the machine.
+        await log.WriteAsync(new ReadOnlySequence<byte>(rests[0] ?? []), end: true, isError: false, cancellationToken);
+        await log.WriteAsync(new ReadOnlySequence<byte>(rests[1] ?? []), end: true, isError: true, cancellationToken);
+        if (result is not null || container.Sandbox.Machine?.Current.State is null or MachineState.Stopped or MachineState.Removed)
+        {
+            await log.CompleteAsync(cancellationToken);
+        }
     }
 
-    /// <returns>The beginning of a line whose end has not come.</returns>
-    private async Task<byte[]> StoreStreamAsync(
-        Container container, PipeReader reader, long offset, bool isError, CancellationToken cancellationToken)
+    private async Task<OutputResult> StoreOutputAsync(Container container, GuestClient guest, byte[][] rests, CancellationToken cancellationToken)
+    {
+        LogPosition from = container.Log!.Position;
+        await using GuestCall<OutputResult> call = await guest.OpenAsync(
+            GuestMethods.ContainerOutput,
+            new OutputRequest(container.Id, from.OutputBytes, from.ErrorBytes),
+            GuestJson.Default.OutputRequest,
+            GuestJson.Default.OutputResult,
+            cancellationToken);
+        Task output = StoreStreamAsync(container, call.Output, from.OutputBytes, isError: false, rests, cancellationToken);
+        Task error = StoreStreamAsync(container, call.Error, from.ErrorBytes, isError: true, rests, cancellationToken);
+        try
+        {
+            await Task.WhenAll(output, error);
+            return await call.Completion;
+        }
+        catch (GuestException refused) when (refused.Fault == GuestFault.InvalidRequest)
+        {
+            await SkipForgottenAsync(container, guest, cancellationToken);
+            throw new GuestException(refused.Fault, refused.Message, connectionLost: true, refused);
+        }
+    }
+
+    /// <summary>The guest keeps only what was not acknowledged. An earlier daemon that ended while the disk of the log was stuck had taken more than the log holds.</summary>
+    private async Task SkipForgottenAsync(Container container, GuestClient guest, CancellationToken cancellationToken)
+    {
+        ContainerList list = await guest.CallAsync(
+            GuestMethods.ListContainers, new Empty(), GuestJson.Default.Empty, GuestJson.Default.ContainerList, cancellationToken);
+        if (list.Containers.FirstOrDefault(report => report.ContainerId == container.Id) is { } kept)
+        {
+            LogPosition had = container.Log!.Position;
+            OutputForgotten(container.Id, had.OutputBytes, had.ErrorBytes, kept.OutputStart, kept.ErrorStart);
+            await container.Log.SkipToAsync(kept.OutputStart, kept.ErrorStart, cancellationToken);
+        }
+    }
+
+    /// <summary>Stores one stream to its end, or to where it was cut; leaves the beginning of a line whose end has not come in <paramref name="rests"/>.</summary>
+    private async Task StoreStreamAsync(
+        Container container, PipeReader reader, long offset, bool isError, byte[][] rests, CancellationToken cancellationToken)
     {
         ContainerLog log = container.Log!;
         while (true)
@@ -132,14 +180,13 @@ internal sealed partial class ContainerFollower(TimeProvider time, ILogger<Conta
             await container.Output.PublishAsync(isError, offset, rest, time, cancellationToken);
             rest = rest.Slice(stored);
             offset += stored;
-
-            byte[] left = read.IsCompleted ? rest.ToArray() : [];
+            rests[isError ? 1 : 0] = rest.ToArray();
 
             // Consumed gives credit back to the guest, which forgets those bytes: only what the log holds.
             reader.AdvanceTo(rest.Start, rest.End);
             if (read.IsCompleted)
             {
-                return left;
+                return;
             }
         }
     }
@@ -186,4 +233,13 @@ internal sealed partial class ContainerFollower(TimeProvider time, ILogger<Conta
 
     [LoggerMessage(3131, LogLevel.Error, "Container {ContainerId} is no longer followed; restart the daemon to follow it again")]
     private partial void FollowingFailed(string containerId, Exception cause);
+
+    [LoggerMessage(3132, LogLevel.Error, "Container {ContainerId} ended, and that could not be kept; trying again")]
+    private partial void EndNotKept(string containerId, Exception cause);
+
+    [LoggerMessage(3133, LogLevel.Warning, "Container {ContainerId} is let go before the last of its output was stored")]
+    private partial void LeftIncomplete(string containerId);
+
+    [LoggerMessage(3134, LogLevel.Warning, "Container {ContainerId}: the log holds {OutputHad} and {ErrorHad} bytes of its streams, the guest keeps only those from {OutputKept} and {ErrorKept} on")]
+    private partial void OutputForgotten(string containerId, long outputHad, long errorHad, long outputKept, long errorKept);
 }

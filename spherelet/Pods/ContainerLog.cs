@@ -3,7 +3,11 @@ using System.Buffers;
 namespace Vks.Spherelet.Pods;
 
 /// <summary>One container's log file: entries are appended in batches, and the file can be changed without losing one.</summary>
-/// <remarks>Both streams write here, one at a time. A path that is empty keeps nothing and counts all the same.</remarks>
+/// <remarks>
+/// Both streams write here, one at a time. A path that is empty keeps nothing and counts all the same. A disk that does not take the
+/// entries holds the container up for <see cref="StallLimit"/>; what it writes after that is dropped, counted, and told in the log
+/// itself as soon as the disk takes entries again.
+/// </remarks>
 internal sealed partial class ContainerLog : IAsyncDisposable
 {
     /// <summary>How many bytes go to the file until the position is kept again; bounds what a restart has to count.</summary>
@@ -17,7 +21,9 @@ internal sealed partial class ContainerLog : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly SemaphoreSlim _gate = new(1, 1);
-    private readonly ArrayBufferWriter<byte> _batch = new(32 * 1024);
+    private readonly CancellationTokenSource _closing = new();
+    private readonly CancellationToken _closed;
+    private ArrayBufferWriter<byte> _batch = new(32 * 1024);
     private FileStream? _file;
     private LogPosition _position;
     private long _keptAt;
@@ -28,6 +34,7 @@ internal sealed partial class ContainerLog : IAsyncDisposable
         _keep = keep;
         _time = time;
         _logger = logger;
+        _closed = _closing.Token;
         _file = Open(path);
         _position = position with { FileBytes = _file?.Length ?? 0 };
     }
@@ -66,32 +73,37 @@ internal sealed partial class ContainerLog : IAsyncDisposable
     /// <param name="input">Bytes of one stream from where the last call left off.</param>
     /// <param name="end">The stream ends with them.</param>
     /// <param name="isError">Standard error instead of standard output.</param>
-    /// <param name="cancellationToken">Ends the waiting for a full disk; then nothing of this call is stored.</param>
+    /// <param name="cancellationToken">Ends the waiting for a full disk; whether this call's bytes are stored then is told by the file alone.</param>
     public async ValueTask<long> WriteAsync(ReadOnlySequence<byte> input, bool end, bool isError, CancellationToken cancellationToken)
     {
         await _gate.WaitAsync(cancellationToken);
         try
         {
             _batch.ResetWrittenCount();
+            bool writable = TakeUp();
+            int notice = writable ? WriteNotice() : 0;
             long consumed = ContainerLogFormat.Write(input, end, isError, _time.GetUtcNow(), _batch);
             if (consumed == 0)
             {
                 return 0;
             }
 
-            LogPosition before = _position;
-            if (_file is not null)
+            if (!writable)
             {
-                await AppendAsync(_file, before.FileBytes, cancellationToken);
+                Drop(consumed, isError);
+            }
+            else if (_file is not null)
+            {
+                await AppendInTimeAsync(_file, notice, cancellationToken);
             }
 
-            Volatile.Write(ref _position, before with
+            // Of bytes that wait for the disk or were dropped the guest need not keep a copy, either.
+            Volatile.Write(ref _position, _position with
             {
-                FileBytes = before.FileBytes + (_file is null ? 0 : _batch.WrittenCount),
-                OutputBytes = before.OutputBytes + (isError ? 0 : consumed),
-                ErrorBytes = before.ErrorBytes + (isError ? consumed : 0),
+                OutputBytes = _position.OutputBytes + (isError ? 0 : consumed),
+                ErrorBytes = _position.ErrorBytes + (isError ? consumed : 0),
             });
-            if (_position.FileBytes - _keptAt >= PositionEveryBytes)
+            if (_stuck is null && (_noticed || _position.FileBytes - _keptAt >= PositionEveryBytes))
             {
                 Keep();
             }
@@ -115,12 +127,9 @@ internal sealed partial class ContainerLog : IAsyncDisposable
             Keep();
             FileStream? old = _file;
             _file = Open(_path);
+            LeaveBehind(old);
             Volatile.Write(ref _position, _position with { FileBytes = _file?.Length ?? 0 });
             Keep();
-            if (old is not null)
-            {
-                await old.DisposeAsync();
-            }
         }
         catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
         {
@@ -132,12 +141,13 @@ internal sealed partial class ContainerLog : IAsyncDisposable
         }
     }
 
-    /// <summary>Notes that both streams have ended and all is stored.</summary>
+    /// <summary>Notes that both streams have ended and all is stored; waits for a disk that does not take it, now that no container does.</summary>
     public async Task CompleteAsync(CancellationToken cancellationToken)
     {
         await _gate.WaitAsync(cancellationToken);
         try
         {
+            await FinishAsync(cancellationToken);
             Volatile.Write(ref _position, _position with { Complete = true });
             Keep();
         }
@@ -147,17 +157,20 @@ internal sealed partial class ContainerLog : IAsyncDisposable
         }
     }
 
-    /// <summary>Closes the file. What was written stays.</summary>
+    /// <summary>Closes the file. What was written stays; a write that the disk still holds is not waited for.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (!_closed.IsCancellationRequested)
+        {
+            await _closing.CancelAsync();
+        }
+
         await _gate.WaitAsync();
         try
         {
-            if (_file is not null)
-            {
-                await _file.DisposeAsync();
-                _file = null;
-            }
+            LeaveBehind(_file);
+            _file = null;
+            _closing.Dispose();
         }
         finally
         {
@@ -165,30 +178,19 @@ internal sealed partial class ContainerLog : IAsyncDisposable
         }
     }
 
-    private async Task AppendAsync(FileStream file, long length, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            try
-            {
-                await file.WriteAsync(_batch.WrittenMemory, CancellationToken.None);
-                return;
-            }
-            catch (IOException cause)
-            {
-                // The container waits on its full pipe meanwhile; that is better than a hole in its log.
-                CannotWrite(_path, cause);
-                file.SetLength(length);
-                file.Position = length;
-                await Task.Delay(RetryDelay, _time, cancellationToken);
-            }
-        }
-    }
-
     private void Keep()
     {
-        _keep(_position);
-        _keptAt = _position.FileBytes;
+        try
+        {
+            _keep(_position);
+            _keptAt = _position.FileBytes;
+            _noticed = false;
+        }
+        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
+        {
+            // Asked again with the next entries: a restart counts from the position kept before.
+            PositionNotKept(_path, cause);
+        }
     }
 
     private static FileStream? Open(string path)
@@ -211,7 +213,4 @@ internal sealed partial class ContainerLog : IAsyncDisposable
         file.Seek(0, SeekOrigin.End);
         return file;
     }
-
-    [LoggerMessage(3110, LogLevel.Error, "Container log {Path} cannot be written, trying again; the container waits")]
-    private partial void CannotWrite(string path, Exception cause);
 }

@@ -25,6 +25,8 @@ internal static class ContainerLogFormat
     public static long Write(ReadOnlySequence<byte> input, bool end, bool isError, DateTimeOffset time, IBufferWriter<byte> output)
     {
         long consumed = 0;
+        Span<byte> stamp = stackalloc byte[64];
+        stamp = stamp[..WriteTime(time, stamp)];
         while (!input.IsEmpty)
         {
             ReadOnlySequence<byte> piece = input.Length > MaxContentBytes ? input.Slice(0, MaxContentBytes) : input;
@@ -47,12 +49,22 @@ internal static class ContainerLogFormat
                 break;
             }
 
-            WriteEntry(piece, partial, isError, time, output);
+            WriteEntry(piece, partial, isError, stamp, output);
             consumed += taken;
             input = input.Slice(taken);
         }
 
         return consumed;
+    }
+
+    /// <summary>Writes an entry of ours. Its tag is <c>F:vks</c>: readers see a line of standard error, and it counts for no byte of a stream.</summary>
+    public static void WriteNotice(string text, DateTimeOffset time, IBufferWriter<byte> output)
+    {
+        Span<byte> stamp = stackalloc byte[64];
+        output.Write(stamp[..WriteTime(time, stamp)]);
+        output.Write(" stderr F:vks "u8);
+        output.Write(System.Text.Encoding.UTF8.GetBytes(text));
+        output.Write("\n"u8);
     }
 
     /// <summary>Counts the stream bytes that one entry of a log stands for.</summary>
@@ -88,10 +100,8 @@ internal static class ContainerLogFormat
         return true;
     }
 
-    private static void WriteEntry(ReadOnlySequence<byte> content, bool partial, bool isError, DateTimeOffset time, IBufferWriter<byte> output)
+    private static void WriteEntry(ReadOnlySequence<byte> content, bool partial, bool isError, ReadOnlySpan<byte> stamp, IBufferWriter<byte> output)
     {
-        Span<byte> head = output.GetSpan(64);
-        int length = WriteTime(time, head);
         ReadOnlySpan<byte> tag = (isError, partial) switch
         {
             (false, false) => " stdout F "u8,
@@ -99,14 +109,14 @@ internal static class ContainerLogFormat
             (true, false) => " stderr F "u8,
             (true, true) => " stderr P "u8,
         };
-        tag.CopyTo(head[length..]);
-        output.Advance(length + tag.Length);
-        foreach (ReadOnlyMemory<byte> segment in content)
-        {
-            output.Write(segment.Span);
-        }
-
-        output.Write("\n"u8);
+        Span<byte> entry = output.GetSpan(stamp.Length + tag.Length + (int)content.Length + 1);
+        stamp.CopyTo(entry);
+        tag.CopyTo(entry[stamp.Length..]);
+        int length = stamp.Length + tag.Length;
+        content.CopyTo(entry[length..]);
+        length += (int)content.Length;
+        entry[length] = NewLine;
+        output.Advance(length + 1);
     }
 
     /// <summary>RFC 3339 in UTC with nine digits; the clock has seven of them.</summary>

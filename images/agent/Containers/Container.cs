@@ -52,7 +52,7 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
         {
             lock (_lock)
             {
-                return _report;
+                return _report with { OutputStart = Output.Ring.Start, ErrorStart = Error.Ring.Start };
             }
         }
     }

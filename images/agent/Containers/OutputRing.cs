@@ -19,6 +19,18 @@ internal sealed class OutputRing(int capacity = OutputRing.DefaultCapacity)
     private long _end;
     private bool _completed;
 
+    /// <summary>Offset of the first byte that is kept.</summary>
+    internal long Start
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _start;
+            }
+        }
+    }
+
     /// <summary>Offset after the last byte written.</summary>
     internal long End
     {

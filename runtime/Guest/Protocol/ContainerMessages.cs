@@ -255,7 +255,14 @@ public sealed record ContainerReport(
     long StartedUnixNanoseconds,
     long FinishedUnixNanoseconds,
     int ExitCode,
-    bool OutOfMemory);
+    bool OutOfMemory)
+{
+    /// <summary>Offset of the first byte of standard output that is still kept: those before were acknowledged.</summary>
+    public long OutputStart { get; init; }
+
+    /// <summary>The same of standard error.</summary>
+    public long ErrorStart { get; init; }
+}
 
 /// <summary>All containers of the guest.</summary>
 /// <param name="Containers">In order of creation.</param>
