@@ -7,12 +7,13 @@ namespace Vks.Spherelet.Streaming;
 internal static class SpdyFrameWriter
 {
     /// <summary>
-    /// A header block without headers, as zlib with the dictionary, in one stored block. Every reply carries the same nothing, so no
-    /// compressor is needed: the first reply brings the zlib header, later ones only the block.
+    /// A header block without headers, as zlib with the dictionary: one stored block with the count, then an empty one, by which a
+    /// decompressor knows that it has to give out what it has (zlib calls that a sync flush; some wait for it). Every reply carries the
+    /// same nothing, so no compressor is needed: the first reply brings the zlib header, later ones only the blocks.
     /// </summary>
     private static readonly byte[] s_zlibHeader = [0x78, 0xBB, 0xE3, 0xC6, 0xA7, 0xC2];
 
-    private static readonly byte[] s_emptyBlock = [0, 4, 0, 0xFB, 0xFF, 0, 0, 0, 0];
+    private static readonly byte[] s_emptyBlock = [0, 4, 0, 0xFB, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF];
 
     /// <summary>Bytes of a stream.</summary>
     public static void Data(IBufferWriter<byte> to, uint streamId, bool fin, ReadOnlySpan<byte> payload)

@@ -130,6 +130,20 @@ public sealed class StreamingSpdyTests
         Assert.Equal("data", theirs.Headers["streamtype"]);
     }
 
+    /// <summary>Go's decompressor gives nothing out, and is broken for good, when a block ends without one.</summary>
+    [Fact]
+    public void Every_reply_ends_with_a_sync_flush()
+    {
+        foreach (bool first in new[] { true, false })
+        {
+            var wire = new ArrayBufferWriter<byte>();
+            SpdyFrameWriter.SynReply(wire, 1, first);
+
+            Assert.Equal(SpdyFrame.HeaderBytes + wire.WrittenSpan[7], wire.WrittenCount);
+            Assert.Equal(new byte[] { 0, 0, 0, 0xFF, 0xFF }, wire.WrittenSpan[^5..].ToArray());
+        }
+    }
+
     [Fact]
     public async Task A_ping_comes_back_and_a_reset_ends_the_stream()
     {
