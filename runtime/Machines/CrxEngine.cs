@@ -12,6 +12,7 @@ public sealed class CrxEngine : IAsyncDisposable
     private readonly MachineAdopter _adopter;
     private readonly AcceleratorProbe _probe;
     private readonly ConcurrentDictionary<MachineId, Machine> _machines = new();
+    private readonly CrxEngineOptions _options;
     private volatile bool _disposed;
 
     /// <summary>Reads nothing and starts nothing yet.</summary>
@@ -21,7 +22,7 @@ public sealed class CrxEngine : IAsyncDisposable
     public CrxEngine(CrxEngineOptions options, TimeProvider time, ILoggerFactory loggers)
     {
         ArgumentNullException.ThrowIfNull(options);
-        _time = time;
+        (_options, _time) = (options, time);
         _machineLogger = loggers.CreateLogger<Machine>();
         var userIds = new UserIdPool(options.FirstUserId);
         _probe = new AcceleratorProbe(options, time, loggers.CreateLogger<AcceleratorProbe>());
@@ -34,6 +35,9 @@ public sealed class CrxEngine : IAsyncDisposable
 
     /// <summary>The machine of that name, or null.</summary>
     public Machine? Find(MachineId id) => _machines.GetValueOrDefault(id);
+
+    /// <summary>What the writable disks of all machines take.</summary>
+    public ScratchUsage MeasureScratch() => ScratchUsage.Measure(_options);
 
     /// <summary>Takes back the machines an earlier daemon left, and cleans away what cannot be taken back. Call once, first.</summary>
     /// <param name="cancellationToken">Ends the work; machines not yet looked at stay as they are.</param>
