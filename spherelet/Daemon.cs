@@ -34,6 +34,7 @@ internal static partial class Daemon
             IdleTimeout = TimeSpan.FromSeconds(options.StreamingIdleTimeoutSeconds),
         };
         builder.Services.AddStreaming(streaming);
+        AddCollector(builder.Services, options);
         builder.Services.AddRouting();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = s_shutdownTimeout);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -153,7 +154,11 @@ internal static partial class Daemon
                 RegistriesConf = options.RegistriesConf,
                 SignaturePolicy = options.SignaturePolicy,
                 SignatureDirectory = options.SignatureDirectory,
+                AuthFile = options.RegistryAuthFile,
+                CertificateDirectory = options.RegistryCertificateDirectory,
+                Pinned = options.PinnedImages,
                 ParallelPulls = options.MaxParallelPulls,
+                ProgressTimeout = TimeSpan.FromSeconds(options.PullProgressTimeoutSeconds),
             },
             parts.GetRequiredService<TimeProvider>(),
             parts.GetRequiredService<ILoggerFactory>()));
@@ -169,6 +174,23 @@ internal static partial class Daemon
 
         services.AddSingleton<NodeFactsReader>();
         services.AddSingleton<PodRunner>();
+    }
+
+    private static void AddCollector(IServiceCollection services, SphereletOptions options)
+    {
+        CollectionRules rules = new()
+        {
+            HighPercent = options.ImageGcHighPercent,
+            LowPercent = options.ImageGcLowPercent,
+            MinAge = TimeSpan.FromSeconds(options.ImageGcMinAgeSeconds),
+            MaxIdle = TimeSpan.FromHours(options.ImageGcMaxIdleHours),
+            Period = TimeSpan.FromSeconds(options.ImageGcPeriodSeconds),
+        };
+        if (rules.Enabled)
+        {
+            services.AddSingleton(rules);
+            services.AddHostedService<ImageCollector>();
+        }
     }
 
     /// <summary>Takes back what an earlier daemon left, before the first request: machines, then their pods, then networks that no pod has.</summary>

@@ -67,6 +67,42 @@ internal sealed record SphereletOptions
     [RegularExpression("/.+", ErrorMessage = "signature-directory must be an absolute path.")]
     public string? SignatureDirectory { get; set; }
 
+    /// <summary>An auth.json with the host's own credentials for registries, or null.</summary>
+    [RegularExpression("/.+", ErrorMessage = "registry-auth-file must be an absolute path.")]
+    public string? RegistryAuthFile { get; set; }
+
+    /// <summary>A certs.d with own CAs and client certificates by registry, beside <c>/etc/containers/certs.d</c> and <c>/etc/docker/certs.d</c>, or null.</summary>
+    [RegularExpression("/.+", ErrorMessage = "registry-certificate-directory must be an absolute path.")]
+    public string? RegistryCertificateDirectory { get; set; }
+
+    /// <summary>Seconds without a byte after which a pull is ended, 0 for never, at most 86400. Default 300.</summary>
+    [Range(0, 86_400, ErrorMessage = "pull-progress-timeout-seconds must be 0 to 86400.")]
+    public int PullProgressTimeoutSeconds { get; set; } = 300;
+
+    /// <summary>Images that are never collected, by name; <c>*</c> stands for anything. Default none.</summary>
+    public IReadOnlyList<string> PinnedImages { get; set; } = [];
+
+    /// <summary>Use of the images' file system in percent from which unused images are removed, 0 for never. Default 0: a kubelet does it.</summary>
+    [Range(0, 100, ErrorMessage = "image-gc-high-percent must be 0 to 100.")]
+    [AboveLowPercent]
+    public int ImageGcHighPercent { get; set; }
+
+    /// <summary>Use in percent at which that removal ends, 0 to 99. Default 80.</summary>
+    [Range(0, 99, ErrorMessage = "image-gc-low-percent must be 0 to 99.")]
+    public int ImageGcLowPercent { get; set; } = 80;
+
+    /// <summary>Seconds for which an image is safe from that after it came or was used, at most 31536000. Default 120.</summary>
+    [Range(0, 31_536_000, ErrorMessage = "image-gc-min-age-seconds must be 0 to 31536000.")]
+    public int ImageGcMinAgeSeconds { get; set; } = 120;
+
+    /// <summary>Hours without use after which an image is removed in any case, 0 for never, at most 87600. Default 0.</summary>
+    [Range(0, 87_600, ErrorMessage = "image-gc-max-idle-hours must be 0 to 87600.")]
+    public int ImageGcMaxIdleHours { get; set; }
+
+    /// <summary>Seconds between two looks for images to remove, 1 to 86400. Default 300.</summary>
+    [Range(1, 86_400, ErrorMessage = "image-gc-period-seconds must be 1 to 86400.")]
+    public int ImageGcPeriodSeconds { get; set; } = 300;
+
     /// <summary>Where the host keeps CNI configurations. Default <c>/etc/cni/net.d</c>.</summary>
     [RegularExpression("/.+", ErrorMessage = "cni-config-directory must be an absolute path.")]
     public string CniConfigDirectory { get; set; } = "/etc/cni/net.d";
@@ -152,6 +188,17 @@ internal sealed class IpAddressAttribute : ValidationAttribute
         System.Net.IPAddress.TryParse(value as string, out _)
             ? ValidationResult.Success
             : new ValidationResult($"streaming-address: '{value}' is not an IP address.");
+}
+
+/// <summary>Images are removed from a higher use of their file system on than the one at which that ends.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class AboveLowPercentAttribute : ValidationAttribute
+{
+    /// <inheritdoc/>
+    protected override ValidationResult? IsValid(object? value, ValidationContext validationContext) =>
+        value is > 0 && validationContext.ObjectInstance is SphereletOptions options && options.ImageGcHighPercent <= options.ImageGcLowPercent
+            ? new ValidationResult("image-gc-high-percent must be more than image-gc-low-percent.")
+            : ValidationResult.Success;
 }
 
 /// <summary>A list with at least one item.</summary>

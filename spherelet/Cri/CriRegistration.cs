@@ -1,4 +1,5 @@
 using Grpc.AspNetCore.Server;
+using Vks.Spherelet.Images;
 using Vks.Spherelet.Pods;
 
 namespace Vks.Spherelet.Cri;
@@ -19,6 +20,8 @@ internal static class CriRegistration
         services.AddSingleton<ContainerFollower>();
         services.AddSingleton<ContainerService>();
         services.AddSingleton<PodService>();
+        services.AddSingleton<WritableLayers>();
+        services.AddSingleton<IImageUsers, PodImageUsers>();
         services.AddSingleton<CriInterceptor>();
         services.AddSingleton<RuntimeService>();
         services.AddSingleton<ImageService>();

@@ -11,10 +11,19 @@ namespace Vks.Spherelet.Cri;
 /// <summary>The one place where faults become gRPC status codes.</summary>
 internal static class CriStatus
 {
+    /// <summary>Characters of a message: it travels in a header, where each may take 12 bytes and 16 KiB are the clients' limit for all. Names of callers can be longer.</summary>
+    private const int MaxDetail = 1200;
+
     /// <summary>The status of a call that ended with this exception.</summary>
     /// <param name="cause">What the call threw.</param>
     /// <param name="callerGone">The caller cancelled or its deadline passed.</param>
-    public static Status From(Exception cause, bool callerGone) => cause switch
+    public static Status From(Exception cause, bool callerGone)
+    {
+        Status status = Whole(cause, callerGone);
+        return status.Detail.Length <= MaxDetail ? status : new Status(status.StatusCode, Shorten(status.Detail));
+    }
+
+    private static Status Whole(Exception cause, bool callerGone) => cause switch
     {
         RpcException rpc => rpc.Status,
         OperationCanceledException when callerGone => new Status(StatusCode.Cancelled, "The caller cancelled the call."),
@@ -25,6 +34,15 @@ internal static class CriStatus
         NetworkException network => new Status(Code(network.Fault), network.Message),
         _ => new Status(StatusCode.Internal, $"{cause.GetType().Name}: {cause.Message}"),
     };
+
+    /// <summary>Begin and end, since the advice stands at the end.</summary>
+    private static string Shorten(string text)
+    {
+        const int End = 300;
+        int head = MaxDetail - End;
+        int tail = text.Length - End;
+        return string.Concat(text.AsSpan(0, char.IsHighSurrogate(text[head - 1]) ? head - 1 : head), " … ", text.AsSpan(char.IsLowSurrogate(text[tail]) ? tail + 1 : tail));
+    }
 
     /// <summary>Words at the beginning of a message by which the kubelet tells these two faults of a pull from others.</summary>
     internal static string Prefix(ImageFault fault) => fault switch
@@ -62,6 +80,7 @@ internal static class CriStatus
         ImageFault.Blocked => StatusCode.PermissionDenied,
         ImageFault.SignatureRejected => StatusCode.PermissionDenied,
         ImageFault.BadSettings => StatusCode.FailedPrecondition,
+        ImageFault.InvalidCredentials => StatusCode.InvalidArgument,
         _ => StatusCode.Internal,
     };
 

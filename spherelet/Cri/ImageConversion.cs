@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Vks.Spherelet.Images;
+using Vks.Spherelet.Pods;
 
 namespace Vks.Spherelet.Cri;
 
@@ -12,8 +13,19 @@ internal static class ImageConversion
     public static string Reference(V1.ImageSpec? image) =>
         image is { Image.Length: > 0 } ? image.Image : throw new ImageException(ImageFault.InvalidReference, "", "image is empty; name an image.");
 
+    /// <summary>Images are the same for every handler that there is; one that there is not is a mistake.</summary>
+    /// <exception cref="PodException"><see cref="PodFault.InvalidConfig"/>.</exception>
+    public static void CheckHandler(V1.ImageSpec image)
+    {
+        if (!RuntimeHandlers.Names.Contains(image.RuntimeHandler))
+        {
+            throw new PodException(
+                PodFault.InvalidConfig, image.Image, $"runtime_handler of {image.Image} is '{image.RuntimeHandler}'; there are {string.Join(", ", RuntimeHandlers.Names.Where(static name => name.Length > 0))}.");
+        }
+    }
+
     /// <summary>The credentials of a request, or null for none.</summary>
-    /// <exception cref="ImageException"><see cref="ImageFault.Unauthorized"/>: auth is not base64 of user:password.</exception>
+    /// <exception cref="ImageException"><see cref="ImageFault.InvalidCredentials"/>: auth is not base64 of user:password.</exception>
     public static RegistryCredentials? Credentials(V1.AuthConfig? auth)
     {
         if (auth is null)
@@ -35,6 +47,7 @@ internal static class ImageConversion
                 Password = password,
                 IdentityToken = auth.IdentityToken,
                 RegistryToken = auth.RegistryToken,
+                Registry = RegistryHost.Of(auth.ServerAddress),
             };
     }
 
@@ -74,6 +87,6 @@ internal static class ImageConversion
             return (username, password);
         }
 
-        throw new ImageException(ImageFault.Unauthorized, "", "auth is not the base64 of user:password.");
+        throw new ImageException(ImageFault.InvalidCredentials, "", "auth is not the base64 of user:password.");
     }
 }

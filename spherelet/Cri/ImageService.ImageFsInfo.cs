@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Vks.Runtime.Machines;
 using Vks.Spherelet.Images;
 using Vks.Spherelet.Pods;
 
@@ -9,16 +10,23 @@ internal sealed partial class ImageService
     /// <inheritdoc/>
     public override async Task<V1.ImageFsInfoResponse> ImageFsInfo(V1.ImageFsInfoRequest request, ServerCallContext context)
     {
-        ImageStoreUsage usage = await store.GetUsageAsync(context.CancellationToken);
-        var entry = new V1.FilesystemUsage
-        {
-            Timestamp = UnixTime.Nanoseconds(time.GetUtcNow()),
-            FsId = new V1.FilesystemIdentifier { Mountpoint = usage.Directory },
-            UsedBytes = new V1.UInt64Value { Value = (ulong)usage.UsedBytes },
-            InodesUsed = new V1.UInt64Value { Value = (ulong)usage.UsedInodes },
-        };
+        ImageStoreUsage images = await store.GetUsageAsync(context.CancellationToken);
+        ScratchUsage layers = await writable.MeasureAsync(context.CancellationToken);
 
-        // The kubelet wants both; writable layers live on scratch disks beside the images.
-        return new V1.ImageFsInfoResponse { ImageFilesystems = { entry }, ContainerFilesystems = { entry.Clone() } };
+        // By two names of one file system the kubelet would take it for two.
+        string directory = StoreSpace.Together(images.Directory, layers.Directory) ? images.Directory : layers.Directory;
+        return new V1.ImageFsInfoResponse
+        {
+            ImageFilesystems = { Usage(images.Directory, images.UsedBytes, images.UsedInodes) },
+            ContainerFilesystems = { Usage(directory, layers.UsedBytes, layers.UsedInodes) },
+        };
     }
+
+    private V1.FilesystemUsage Usage(string directory, long bytes, long inodes) => new()
+    {
+        Timestamp = UnixTime.Nanoseconds(time.GetUtcNow()),
+        FsId = new V1.FilesystemIdentifier { Mountpoint = directory },
+        UsedBytes = new V1.UInt64Value { Value = (ulong)bytes },
+        InodesUsed = new V1.UInt64Value { Value = (ulong)inodes },
+    };
 }

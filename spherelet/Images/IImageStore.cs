@@ -19,10 +19,15 @@ internal interface IImageStore : IImageSource
     /// <param name="cancellationToken">Ends the waiting.</param>
     Task<IReadOnlyList<ImageSummary>> ListAsync(string filter, CancellationToken cancellationToken);
 
-    /// <summary>Removes a name of an image, and with the last one the image and what no other image needs. An unknown image is no error.</summary>
-    /// <param name="reference">A tag is that one name, a digest is all names in its repository, an id is all names.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <summary>Removes the image with all its names, by whichever of them, and what no other image needs. An unknown image is no error.</summary>
     Task RemoveAsync(string reference, CancellationToken cancellationToken);
+
+    /// <summary>Removes images by rules.</summary>
+    /// <param name="rules">When and how many.</param>
+    /// <param name="inUse">An image id is in use: it stays.</param>
+    /// <param name="cancellationToken">Ends the work between two images.</param>
+    /// <returns>What was removed.</returns>
+    Task<IReadOnlyList<Collected>> CollectAsync(CollectionRules rules, Func<string, bool> inUse, CancellationToken cancellationToken);
 
     /// <summary>What the store takes of its file system.</summary>
     Task<ImageStoreUsage> GetUsageAsync(CancellationToken cancellationToken);
@@ -52,6 +57,9 @@ internal sealed record RegistryCredentials
 
     /// <summary>Bearer token sent as it is, or empty.</summary>
     public string RegistryToken { get; init; } = "";
+
+    /// <summary>The registry they are for, host and port, or empty for that of the image. Another registry never gets them.</summary>
+    public string Registry { get; init; } = "";
 
     /// <summary>Tells nobody the secrets.</summary>
     public override string ToString() => "RegistryCredentials(…)";

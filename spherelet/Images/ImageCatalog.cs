@@ -57,24 +57,6 @@ internal sealed class ImageCatalog
         }
     }
 
-    /// <summary>Takes away a name: a tag is that one name, a digest all names in its repository, an id all names. An image without names is gone.</summary>
-    /// <returns>The catalog without it, and the image if no name of it is left.</returns>
-    public (ImageCatalog Catalog, ImageRecord? Gone) WithoutName(ImageRecord image, string name)
-    {
-        ImageRecord left = image with { RepoTags = [], RepoDigests = [] };
-        if (!BlobDigest.IsValid(name) && ImageReference.TryParse(name) is { } reference && image.Has(reference))
-        {
-            HashSet<string> here = [.. image.NamesIn(reference.Name)];
-            string[] tags = [.. image.RepoTags.Where(tag => reference.Digest is null ? tag != reference.ToString() : !here.Contains(tag))];
-            left = image with { RepoTags = tags, RepoDigests = tags.Any(here.Contains) ? image.RepoDigests : [.. image.RepoDigests.Where(digest => !here.Contains(digest))] };
-        }
-
-        ImageRecord[] others = [.. Images.Where(other => other.Id != image.Id)];
-        return left.RepoTags.Count + left.RepoDigests.Count == 0
-            ? (new ImageCatalog(others), image)
-            : (new ImageCatalog([.. others.Append(left).OrderBy(other => other.Id, StringComparer.Ordinal)]), null);
-    }
-
     /// <summary>Adds what a pull brought. Its names are added to an image with the same id, and a tag is taken from the image that had it.</summary>
     public ImageCatalog With(ImageRecord pulled)
     {
@@ -88,7 +70,7 @@ internal sealed class ImageCatalog
                 {
                     RepoTags = [.. image.RepoTags.Union(pulled.RepoTags)],
                     RepoDigests = [.. image.RepoDigests.Union(pulled.RepoDigests)],
-                    Pinned = image.Pinned,
+                    LastUsedAt = image.LastUsedAt,
                 };
             }
             else
@@ -101,6 +83,9 @@ internal sealed class ImageCatalog
         images.Sort((a, b) => string.CompareOrdinal(a.Id, b.Id));
         return new ImageCatalog(images);
     }
+
+    /// <summary>With other times of last use.</summary>
+    public ImageCatalog WithLastUsed(Func<ImageRecord, DateTimeOffset?> lastUsed) => new([.. Images.Select(image => image with { LastUsedAt = lastUsed(image) })]);
 
     /// <summary>Leaves out the images of those ids.</summary>
     public ImageCatalog Without(IReadOnlySet<string> ids) => new([.. Images.Where(image => !ids.Contains(image.Id))]);

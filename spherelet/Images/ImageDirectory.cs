@@ -9,6 +9,7 @@ namespace Vks.Spherelet.Images;
 /// images.json        what the store has; replaced whole
 /// oci-layout, index.json, blobs/sha256/HEX   the layout: other tools can read it
 /// disks/CHAINID.sqfs the layers merged; shared by images with the same layers
+/// pulls/             what pulls that did not end need
 /// tmp/               half-made things; emptied at start
 /// </code>
 /// </remarks>
@@ -21,6 +22,7 @@ internal sealed class ImageDirectory
         Directory.CreateDirectory(Root);
         Directory.CreateDirectory(Path.Combine(BlobsRoot, "sha256"));
         Directory.CreateDirectory(DisksRoot);
+        Directory.CreateDirectory(PullsRoot);
         Directory.CreateDirectory(TemporaryRoot);
     }
 
@@ -32,6 +34,9 @@ internal sealed class ImageDirectory
 
     /// <summary>Finished disks.</summary>
     public string DisksRoot => Path.Combine(Root, "disks");
+
+    /// <summary>Pulls that did not end.</summary>
+    public string PullsRoot => Path.Combine(Root, "pulls");
 
     /// <summary>Half-made things.</summary>
     public string TemporaryRoot => Path.Combine(Root, "tmp");
@@ -78,11 +83,13 @@ internal sealed class ImageDirectory
         Directory.CreateDirectory(TemporaryRoot);
     }
 
-    /// <summary>Removes blobs and disks that none of the images needs, and writes the layout's index for other tools.</summary>
+    /// <summary>Removes blobs and disks that none of the images needs.</summary>
+    /// <param name="images">The images.</param>
+    /// <param name="partial">Blobs of pulls that may be gone on with.</param>
     /// <returns>Bytes freed.</returns>
-    public long Sweep(IReadOnlyCollection<ImageRecord> images)
+    public long Sweep(IReadOnlyCollection<ImageRecord> images, IReadOnlySet<string> partial)
     {
-        HashSet<string> blobs = [.. images.SelectMany(image => image.Blobs).Select(BlobDigest.Hex)];
+        HashSet<string> blobs = [.. images.SelectMany(image => image.Blobs).Concat(partial).Select(BlobDigest.Hex)];
         HashSet<string> disks = [.. images.Select(image => image.ChainId + RootDisk.Extension)];
         return DeleteAllBut(Path.Combine(BlobsRoot, "sha256"), blobs) + DeleteAllBut(DisksRoot, disks);
     }

@@ -129,19 +129,10 @@ internal sealed record ConfigRunDocument
 /// <param name="Images">The images.</param>
 internal sealed record CatalogDocument(int Version, IReadOnlyList<ImageRecord> Images);
 
-/// <summary>Credentials as the containers tools read them.</summary>
-/// <param name="Auths">By registry.</param>
-internal sealed record AuthFileDocument(IReadOnlyDictionary<string, AuthFileEntry> Auths);
-
-/// <summary>Credentials of one registry.</summary>
-/// <param name="Auth">Base64 of <c>user:password</c>.</param>
-/// <param name="Identitytoken">OAuth refresh token, or null.</param>
-internal sealed record AuthFileEntry(string Auth, string? Identitytoken);
-
 /// <summary>JSON of registries and of the store.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, MaxDepth = 32)]
 [JsonSerializable(typeof(ManifestDocument))]
 [JsonSerializable(typeof(ConfigDocument))]
 [JsonSerializable(typeof(CatalogDocument))]
-[JsonSerializable(typeof(AuthFileDocument))]
+[JsonSerializable(typeof(PartialPull))]
 internal sealed partial class ImageJson : JsonSerializerContext;

@@ -38,6 +38,9 @@ internal enum ImageFault
 
     /// <summary>A settings file of the host for registries, signatures or credentials cannot be read.</summary>
     BadSettings = 12,
+
+    /// <summary>The credentials of the request are not of any form that there is.</summary>
+    InvalidCredentials = 13,
 }
 
 /// <summary>Something could not be done with an image. The message says what was tried, on what, what came back, what to do.</summary>

@@ -4,7 +4,8 @@ using System.Text.Json;
 namespace Vks.Spherelet.Images;
 
 /// <summary>Brings one image into the store's blobs, each checked against its digest.</summary>
-internal sealed class ImagePuller(ImageDirectory directory, RegistryClient registry, TimeProvider time)
+internal sealed partial class ImagePuller(
+    ImageDirectory directory, RegistryClient registry, PartialPulls partial, TimeProvider time, ILogger<ImagePuller> logger)
 {
     private const int MaxDocumentBytes = 8 << 20;
     private const string OciManifestType = "application/vnd.oci.image.manifest.v1+json";
@@ -30,43 +31,48 @@ internal sealed class ImagePuller(ImageDirectory directory, RegistryClient regis
         }
 
         ManifestDocument topDocument = ReadManifest(image, top);
-        (byte[]? manifest, string digest, bool docker) = topDocument.Manifests is null
-            ? (top, topDigest, topDocument.IsDocker)
-            : Choose(image, topDocument);
+        (byte[]? given, string digest) = topDocument.Manifests is null ? (top, topDigest) : (null, Choose(image, topDocument));
         ImageReference exact = image.AtDigest(digest);
-        if (manifest is not null || docker)
+        byte[] manifest = await EnsureAsync(exact, digest, given, () => registry.GetManifestAsync(exact, credentials, cancellationToken));
+        ManifestDocument document = ReadManifest(image, manifest);
+        if (document.Layers is null)
         {
-            manifest = await EnsureAsync(exact, digest, manifest, () => registry.GetManifestAsync(exact, credentials, cancellationToken));
+            throw Fault(ImageFault.Corrupt, image, "its index names another index where a manifest should be");
         }
 
-        if (docker)
+        if (document.IsDocker)
         {
             // Asked for by itself: the tool would store a converted config under another digest.
-            string config = ReadManifest(image, manifest!).Config!.Digest!;
+            string config = document.Config!.Digest!;
             CheckPlatform(image, ReadConfig(image, await EnsureAsync(exact, config, null, () => registry.GetConfigAsync(exact, credentials, cancellationToken))));
         }
 
         bool trusting = registry.AcceptsEverything;
         byte[]? copied = null;
-        if (!trusting || manifest is null || MissingBlobs(ReadManifest(image, manifest)).Any())
+        if (!trusting || MissingBlobs(document).Any())
         {
+            Begin(image, exact, document);
             // A signature is made for a name: the policy is to see the one that was asked for, not only a digest.
-            copied = await registry.CopyBlobsAsync(trusting ? exact : image, credentials, cancellationToken);
+            copied = await registry.CopyBlobsAsync(trusting ? exact : image, document.Layers, credentials, cancellationToken);
         }
 
-        manifest = await EnsureAsync(exact, digest, manifest, () => registry.GetManifestAsync(exact, credentials, cancellationToken));
         if (!trusting && BlobDigest.Of(copied) != digest && !await IsConversionAsync(image, copied!, manifest))
         {
             throw Fault(ImageFault.SignatureRejected, image, "the image whose signature was checked is not the one that its registry showed before; its tag has moved, so pull again");
         }
 
-        return await CompleteAsync(image, exact, topDigest, manifest, credentials, cancellationToken);
+        return await CompleteAsync(image, exact, topDigest, manifest, document, credentials, cancellationToken);
     }
 
     private async Task<ImageRecord> CompleteAsync(
-        ImageReference image, ImageReference exact, string topDigest, byte[] manifest, RegistryCredentials? credentials, CancellationToken cancellationToken)
+        ImageReference image,
+        ImageReference exact,
+        string topDigest,
+        byte[] manifest,
+        ManifestDocument document,
+        RegistryCredentials? credentials,
+        CancellationToken cancellationToken)
     {
-        ManifestDocument document = ReadManifest(image, manifest);
         string id = document.Config!.Digest!;
         byte[] configBytes = await EnsureAsync(exact, id, null, () => registry.GetConfigAsync(exact, credentials, cancellationToken));
         ConfigDocument config = ReadConfig(image, configBytes);
@@ -139,7 +145,16 @@ internal sealed class ImagePuller(ImageDirectory directory, RegistryClient regis
     private IEnumerable<string> MissingBlobs(ManifestDocument manifest) =>
         manifest.Layers!.Select(layer => layer.Digest!).Where(digest => !File.Exists(directory.Blob(digest)));
 
-    private static (byte[]? Manifest, string Digest, bool Docker) Choose(ImageReference image, ManifestDocument index)
+    /// <summary>Remembers what is to come, and tells what is here of an earlier try.</summary>
+    private void Begin(ImageReference image, ImageReference exact, ManifestDocument document)
+    {
+        int missing = MissingBlobs(document).Distinct().Count();
+        int layers = document.Layers!.Select(layer => layer.Digest).Distinct().Count();
+        partial.Begin(image, [exact.Digest!, document.Config!.Digest!, .. document.Layers!.Select(layer => layer.Digest!)]);
+        LogCopying(image, layers, layers - missing, document.Layers!.DistinctBy(layer => layer.Digest).Sum(layer => layer.Size) >> 10);
+    }
+
+    private static string Choose(ImageReference image, ManifestDocument index)
     {
         // One for every machine of the architecture goes before one for newer ones only.
         DescriptorDocument? chosen = index.Manifests!
@@ -156,7 +171,7 @@ internal sealed class ImagePuller(ImageDirectory directory, RegistryClient regis
         }
 
         return BlobDigest.IsValid(chosen.Digest)
-            ? (null, chosen.Digest!, chosen.MediaType?.StartsWith("application/vnd.docker.", StringComparison.Ordinal) == true)
+            ? chosen.Digest!
             : throw Fault(ImageFault.Corrupt, image, "its index has a manifest without a sha256 digest");
     }
 
@@ -198,4 +213,7 @@ internal sealed class ImagePuller(ImageDirectory directory, RegistryClient regis
 
     private static ImageException Fault(ImageFault fault, ImageReference image, string why) =>
         new(fault, image.ToString(), $"Could not pull {image}: {why}.");
+
+    [LoggerMessage(3203, LogLevel.Information, "Pulling {Image}: {Layers} layers of {KiB} KiB, {Here} of them are here")]
+    private partial void LogCopying(ImageReference image, int layers, int here, long kiB);
 }

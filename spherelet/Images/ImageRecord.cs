@@ -38,8 +38,8 @@ internal sealed record ImageRecord
     /// <summary>When it was last pulled.</summary>
     public required DateTimeOffset PulledAt { get; init; }
 
-    /// <summary>Never collected by the kubelet.</summary>
-    public bool Pinned { get; init; }
+    /// <summary>When it was last seen in use by a container, or null for never; up to a look of the collector late.</summary>
+    public DateTimeOffset? LastUsedAt { get; init; }
 
     /// <summary>It has this name.</summary>
     public bool Has(ImageReference reference) => (reference.Digest is null ? RepoTags : RepoDigests).Contains(reference.ToString());

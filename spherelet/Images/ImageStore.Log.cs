@@ -30,9 +30,12 @@ internal sealed partial class ImageStore
     [LoggerMessage(3218, LogLevel.Information, "Removed image {Reference} ({ImageId})")]
     private partial void LogRemoved(string reference, string imageId);
 
-    [LoggerMessage(3220, LogLevel.Information, "Removed the name {Reference} of {ImageId}, which has others")]
-    private partial void LogUntagged(string reference, string imageId);
-
     [LoggerMessage(3219, LogLevel.Warning, "Could not remove what no image needs; tried again after the next pull or removal")]
     private partial void LogSweepFailed(Exception cause);
+
+    [LoggerMessage(3221, LogLevel.Information, "The pull of {Image} was interrupted; {Here} of its {Blobs} blobs are here and stay for the next try")]
+    private static partial void LogInterrupted(ILogger logger, string image, int here, int blobs);
+
+    [LoggerMessage(3222, LogLevel.Information, "Removed image {Image} ({ImageId}): {Reason}; {KiB} KiB freed")]
+    private partial void LogCollected(string image, string imageId, string reason, long kiB);
 }

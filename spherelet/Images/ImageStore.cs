@@ -3,7 +3,7 @@ namespace Vks.Spherelet.Images;
 /// <summary>The images of this host: pulled through <see cref="RegistryClient"/>, kept in an <see cref="ImageDirectory"/>, found by <see cref="ImageCatalog"/>.</summary>
 /// <remarks>
 /// A pull adds blobs and a disk that nothing refers to, and at its end one write of the catalog makes them an image. So a crash at
-/// any moment leaves only what the next start sweeps away. Sweeping happens when no pull is under way, as pulls use blobs that they
+/// any moment leaves whole blobs, which <see cref="PartialPulls"/> keeps for the next try, and what the next start sweeps away. Sweeping happens when no pull is under way, as pulls use blobs that they
 /// find. A removed image's disk may still be plugged into machines: QEMU has the file open, and its space is freed with the last of them.
 /// </remarks>
 internal sealed partial class ImageStore : IImageStore, IDisposable
@@ -11,6 +11,8 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
     private readonly ImageStoreOptions _options;
     private readonly ImageDirectory _directory;
     private readonly ImagePuller _puller;
+    private readonly PartialPulls _partial;
+    private readonly PinnedImages _pinned;
     private readonly TimeProvider _time;
     private readonly ILogger<ImageStore> _logger;
     private readonly SharedWork<(string Reference, RegistryCredentials? Credentials), string> _pulls = new();
@@ -26,7 +28,10 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
     {
         (_options, _directory, _catalog, _time) = (options, directory, catalog, time);
         _logger = loggers.CreateLogger<ImageStore>();
-        _puller = new ImagePuller(directory, new RegistryClient(options, directory, time, loggers.CreateLogger<RegistryClient>()), time);
+        _partial = new PartialPulls(directory, time);
+        _pinned = new PinnedImages(options.Pinned);
+        RegistryClient registry = new(options, directory, time, loggers.CreateLogger<RegistryClient>());
+        _puller = new ImagePuller(directory, registry, _partial, time, loggers.CreateLogger<ImagePuller>());
         _slots = new SemaphoreSlim(options.ParallelPulls);
     }
 
@@ -52,9 +57,15 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
         }
 
         ImageStore store = new(options, directory, catalog.Without(broken), time, loggers);
-        long freed = directory.Sweep(store._catalog.Images);
+        IReadOnlyList<PartialPull> partial = store._partial.Read();
+        long freed = directory.Sweep(store._catalog.Images, store._partial.Blobs());
         store.Keep(store._catalog);
         LogOpened(logger, directory.Root, store._catalog.Images.Count, killed, freed);
+        foreach (PartialPull pull in partial)
+        {
+            LogInterrupted(logger, pull.Reference, pull.Blobs.Distinct().Count(blob => File.Exists(directory.Blob(blob))), pull.Blobs.Distinct().Count());
+        }
+
         return store;
     }
 
@@ -74,6 +85,7 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
             ImageFault.NotFound, reference, $"No image '{reference}' on this host. Pull it first.");
         try
         {
+            _lastUsed[image.Id] = _time.GetUtcNow();
             string disk = await EnsureDiskAsync(image.Id, image, cancellationToken);
             return new ContainerImage { ImageId = image.Id, ImageRef = image.ImageRef, DiskPath = disk, Config = image.Config };
         }
@@ -101,20 +113,16 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
         using IDisposable use = Use();
         lock (_lock)
         {
+            if (ImageReference.TryParse(reference) is { } name && _partial.Forget(name))
+            {
+                _sweepWanted = true;
+            }
+
             if (_catalog.Find(reference) is { } image)
             {
-                (ImageCatalog without, ImageRecord? gone) = _catalog.WithoutName(image, reference);
-                if (gone is null)
-                {
-                    Keep(without);
-                    LogUntagged(reference, image.Id);
-                }
-                else
-                {
-                    Forget(gone, without);
-                    _sweepWanted = true;
-                    LogRemoved(reference, image.Id);
-                }
+                Forget(image, _catalog.Without(new HashSet<string> { image.Id }));
+                _sweepWanted = true;
+                LogRemoved(reference, image.Id);
             }
         }
 
@@ -142,88 +150,6 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
         }
 
         return catalog ?? ImageCatalog.Empty;
-    }
-
-    private async Task<string> PullOnceAsync(ImageReference image, RegistryCredentials? credentials, CancellationToken cancellationToken)
-    {
-        using CancellationTokenSource timeout = new(_options.PullTimeout, _time);
-        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-        await _slots.WaitAsync(cancellationToken);
-        using IDisposable use = Use();
-        try
-        {
-            long start = _time.GetTimestamp();
-            LogPulling(image);
-            ImageRecord record = await FetchWithDiskAsync(image, credentials, either.Token);
-            lock (_lock)
-            {
-                Keep(_catalog.With(record));
-                // A tag that moved may leave an older image without names; blobs of converted manifests go too.
-                _sweepWanted = true;
-            }
-
-            LogPulled(image, record.Id, record.SizeBytes >> 10, _time.GetElapsedTime(start).TotalSeconds);
-            return record.Id;
-        }
-        catch (Exception e)
-        {
-            lock (_lock)
-            {
-                _sweepWanted = true;
-            }
-
-            ImageException? known = Explain(image, e, timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested);
-            LogPullFailed(image, (known ?? e).Message);
-            if (known is null || ReferenceEquals(known, e))
-            {
-                throw;
-            }
-
-            throw known;
-        }
-        finally
-        {
-            _slots.Release();
-        }
-    }
-
-    private ImageException? Explain(ImageReference image, Exception exception, bool timedOut) => exception switch
-    {
-        ImageException known => known,
-        LayerException layer => new ImageException(layer.Fault, image.ToString(), $"Could not pull {image}: {layer.Message}", layer),
-        IOException full when StoreSpace.SaysFull(full) => StoreSpace.Exhausted(image.ToString(), "pulling it", _directory.CatalogPath, full),
-        OperationCanceledException when timedOut => new ImageException(
-            ImageFault.RegistryUnavailable,
-            image.ToString(),
-            $"Could not pull {image}: not done within {_options.PullTimeout.TotalMinutes:0.#} minutes. Pull again; layers that came whole are fetched anew.",
-            exception),
-        _ => null,
-    };
-
-    /// <summary>Fetches the image and makes its disk; once more when a blob that was here before turns out to be damaged.</summary>
-    private async Task<ImageRecord> FetchWithDiskAsync(ImageReference image, RegistryCredentials? credentials, CancellationToken cancellationToken)
-    {
-        ImageRecord record = await _puller.FetchAsync(image, credentials, cancellationToken);
-        try
-        {
-            await EnsureDiskAsync(image.ToString(), record, cancellationToken);
-            return record;
-        }
-        catch (LayerException e) when (File.Exists(e.Layer.BlobPath))
-        {
-            string found = await BlobDigest.OfFileAsync(e.Layer.BlobPath, cancellationToken);
-            if (found == e.Layer.Digest)
-            {
-                throw;
-            }
-
-            LogDamaged(e.Layer.Digest, found);
-            File.Delete(e.Layer.BlobPath);
-        }
-
-        record = await _puller.FetchAsync(image, credentials, cancellationToken);
-        await EnsureDiskAsync(image.ToString(), record, cancellationToken);
-        return record;
     }
 
     private Task<string> EnsureDiskAsync(string name, ImageRecord image, CancellationToken cancellationToken)
@@ -284,7 +210,7 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
             RepoDigests = image.RepoDigests,
             SizeBytes = image.SizeBytes + (disk.Exists ? disk.Length : 0),
             User = image.Config.User,
-            Pinned = image.Pinned,
+            Pinned = _pinned.Has(image),
             Details = details ? new Dictionary<string, string> { ["info"] = ImageDetails.Of(image, _directory) } : [],
         };
     }
@@ -312,7 +238,7 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
             try
             {
                 _sweepWanted = false;
-                _directory.Sweep(_catalog.Images);
+                _directory.Sweep(_catalog.Images, _partial.Blobs());
             }
             catch (IOException e)
             {

@@ -23,25 +23,59 @@ internal sealed partial class RegistryClient(ImageStoreOptions options, ImageDir
         InspectAsync(image, credentials, ["--config", "--raw"], cancellationToken);
 
     /// <summary>Copies an image's blobs into the store's shared blobs, if the signature policy accepts it; those that are there are not fetched again.</summary>
+    /// <param name="image">The image.</param>
+    /// <param name="layers">Its layers.</param>
+    /// <param name="credentials">How to log in, or null.</param>
+    /// <param name="cancellationToken">Ends the copy.</param>
     /// <returns>The manifest as it was copied: an OCI one, which docker's kind is turned into.</returns>
-    /// <exception cref="ImageException">The registry's answer, the policy's, or a full disk.</exception>
-    public async Task<byte[]> CopyBlobsAsync(ImageReference image, RegistryCredentials? credentials, CancellationToken cancellationToken)
+    /// <exception cref="ImageException">The registry's answer or silence, the policy's, or a full disk.</exception>
+    public Task<byte[]> CopyBlobsAsync(
+        ImageReference image, IReadOnlyList<DescriptorDocument> layers, RegistryCredentials? credentials, CancellationToken cancellationToken) =>
+        WithAccessAsync(image, credentials, access => CopyAsync(image, layers, access, cancellationToken), cancellationToken);
+
+    private Task<byte[]> InspectAsync(ImageReference image, RegistryCredentials? credentials, string[] what, CancellationToken cancellationToken) =>
+        WithAccessAsync(image, credentials, access => InspectOnceAsync(image, what, access, cancellationToken), cancellationToken);
+
+    /// <summary>Asks the way that registries.conf says first, also with a bearer token: only there it shows that a registry is blocked.</summary>
+    private async Task<T> WithAccessAsync<T>(
+        ImageReference image, RegistryCredentials? credentials, Func<RegistryAccess, Task<T>> ask, CancellationToken cancellationToken)
+    {
+        string token = credentials?.RegistryToken ?? "";
+        bool ours = credentials is null or { Registry: "" } || credentials.Registry == image.Registry;
+        await using (RegistryAccess access = RegistryAccess.Open(options, image, credentials))
+        {
+            try
+            {
+                return await ask(access);
+            }
+            catch (ImageException e) when (e.Fault == ImageFault.Unauthorized && token.Length > 0 && ours)
+            {
+                // Now with the token.
+            }
+        }
+
+        await using RegistryAccess withToken = await RegistryAccess.OpenWithTokenAsync(options, image, token, cancellationToken);
+        return await ask(withToken);
+    }
+
+    private async Task<byte[]> CopyAsync(
+        ImageReference image, IReadOnlyList<DescriptorDocument> layers, RegistryAccess access, CancellationToken cancellationToken)
     {
         // Each copy has an index of its own; what is half fetched lies beside it.
         string layout = directory.NewTemporary("pull");
         Directory.CreateDirectory(layout);
         try
         {
-            using RegistryAuthFile? auth = WriteAuth(image, credentials);
             List<string> arguments =
             [
-                .. GlobalArguments(layout), "copy", "--retry-times", "0", "--dest-shared-blob-dir", directory.BlobsRoot,
+                .. GlobalArguments(layout, access), "copy", "--retry-times", "0", "--dest-shared-blob-dir", directory.BlobsRoot,
                 "--dest-oci-accept-uncompressed-layers", "--remove-signatures",
             ];
-            AddAccess(arguments, "src-", image, auth);
+            AddAccess(arguments, "src-", image, access);
             arguments.Add($"docker://{image}");
             arguments.Add($"oci:{layout}");
-            HostToolResult result = await RunAsync(arguments, line => Progress(image, line), cancellationToken);
+            PullProgress progress = new(image, layers, directory, layout, options, time, logger);
+            HostToolResult result = await progress.WatchAsync(token => RunAsync(arguments, line => Progress(image, line), token), cancellationToken);
             if (result.ExitCode != 0)
             {
                 throw Failed(image, "copying its layers", result);
@@ -57,12 +91,10 @@ internal sealed partial class RegistryClient(ImageStoreOptions options, ImageDir
         }
     }
 
-    private async Task<byte[]> InspectAsync(
-        ImageReference image, RegistryCredentials? credentials, string[] what, CancellationToken cancellationToken)
+    private async Task<byte[]> InspectOnceAsync(ImageReference image, string[] what, RegistryAccess access, CancellationToken cancellationToken)
     {
-        using RegistryAuthFile? auth = WriteAuth(image, credentials);
-        List<string> arguments = [.. GlobalArguments(directory.TemporaryRoot), "inspect", .. what];
-        AddAccess(arguments, "", image, auth);
+        List<string> arguments = [.. GlobalArguments(directory.TemporaryRoot, access), "inspect", .. what];
+        AddAccess(arguments, "", image, access);
         arguments.Add($"docker://{image}");
         using CancellationTokenSource timeout = new(options.ManifestTimeout, time);
         using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
@@ -81,15 +113,12 @@ internal sealed partial class RegistryClient(ImageStoreOptions options, ImageDir
         }
     }
 
-    private RegistryAuthFile? WriteAuth(ImageReference image, RegistryCredentials? credentials) =>
-        credentials is null ? null : RegistryAuthFile.Write(options.RuntimeDirectory, image, credentials);
-
-    private List<string> GlobalArguments(string temporary)
+    private List<string> GlobalArguments(string temporary, RegistryAccess access)
     {
         List<string> arguments = ["--tmpdir", temporary, "--policy", _policy.FilePath()];
-        if (options.RegistriesConf is not null)
+        if (access.RegistriesConf is not null)
         {
-            arguments.AddRange(["--registries-conf", options.RegistriesConf]);
+            arguments.AddRange(["--registries-conf", access.RegistriesConf]);
         }
 
         if (options.SignatureDirectory is not null)
@@ -100,21 +129,48 @@ internal sealed partial class RegistryClient(ImageStoreOptions options, ImageDir
         return arguments;
     }
 
-    private static void AddAccess(List<string> arguments, string prefix, ImageReference image, RegistryAuthFile? auth)
+    private void AddAccess(List<string> arguments, string prefix, ImageReference image, RegistryAccess access)
     {
-        if (auth is not null)
+        if (access.AuthFile is not null)
         {
-            arguments.AddRange([$"--{prefix}authfile", auth.FilePath]);
+            arguments.AddRange([$"--{prefix}authfile", access.AuthFile]);
         }
 
-        if (image.IsLoopback)
+        if (RegistryTrust.IsTakenAsItIs(image, options.CertificateDirectory))
         {
             arguments.Add($"--{prefix}tls-verify=false");
         }
     }
 
-    private static Task<HostToolResult> RunAsync(List<string> arguments, Action<string>? onLine, CancellationToken cancellationToken) =>
-        HostTool.RunAsync(Cli.Wrap("skopeo").WithArguments(arguments), "skopeo", onLine, cancellationToken);
+    private Task<HostToolResult> RunAsync(List<string> arguments, Action<string>? onLine, CancellationToken cancellationToken)
+    {
+        Command command = Cli.Wrap("skopeo").WithArguments(arguments);
+        if (options.CertificateDirectory is not null)
+        {
+            string home = MakeHome(options.CertificateDirectory);
+            command = command.WithEnvironmentVariables(environment => environment.Set("HOME", home));
+        }
+
+        return HostTool.RunAsync(command, "skopeo", onLine, cancellationToken);
+    }
+
+    /// <summary>A home whose certs.d is the folder given: the tool has no flag for one, but looks there before it looks in /etc.</summary>
+    private string MakeHome(string certificates)
+    {
+        string home = Path.Combine(RegistryAuthFile.Folder(options.RuntimeDirectory), "home");
+        string link = Path.Combine(home, ".config", "containers", "certs.d");
+        Directory.CreateDirectory(Path.GetDirectoryName(link)!);
+        try
+        {
+            Directory.CreateSymbolicLink(link, certificates);
+        }
+        catch (IOException) when (Directory.Exists(link))
+        {
+            // An earlier pull made it; the folder is emptied when the store opens.
+        }
+
+        return home;
+    }
 
     private ImageException Failed(ImageReference image, string doing, HostToolResult result)
     {

@@ -31,6 +31,16 @@ internal static class StoreSpace
         }
     }
 
+    /// <summary>How full the file system of a folder is.</summary>
+    public static StoreFilling Measure(string folder)
+    {
+        DriveInfo drive = Drive(folder + "/");
+        return new StoreFilling(drive.TotalSize, drive.AvailableFreeSpace);
+    }
+
+    /// <summary>Two folders are on one file system.</summary>
+    public static bool Together(string folder, string other) => Drive(folder + "/").Name == Drive(other + "/").Name;
+
     /// <summary>The fault for a full file system.</summary>
     public static ImageException Exhausted(string image, string doing, string path, Exception? cause = null)
     {
