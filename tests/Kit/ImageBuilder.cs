@@ -54,6 +54,13 @@ internal sealed class ImageBuilder
     /// <summary>Adds a layer.</summary>
     public ImageBuilder Layer(ImageBuilderTar tar, LayerPacking packing = LayerPacking.Gzip) => Layer(tar.ToArray(), packing);
 
+    /// <summary>Adds another image's layers.</summary>
+    public ImageBuilder Layers(ImageBuilder other)
+    {
+        _layers.AddRange(other._layers);
+        return this;
+    }
+
     /// <summary>Adds a layer with one file of random bytes, for size.</summary>
     public ImageBuilder RandomLayer(string path, int bytes) =>
         Layer(new ImageBuilderTar().Add(new() { Kind = Vks.Spherelet.Images.TarEntryKind.File, Path = path, Mode = 0x1a4 }, RandomNumberGenerator.GetBytes(bytes)), LayerPacking.Gzip);

@@ -48,11 +48,11 @@ public sealed partial class NodeLab : IAsyncLifetime
     }
 
     /// <summary>Starts the daemon anew on the same folders.</summary>
-    internal async Task RestartDaemonAsync(CancellationToken cancellationToken)
+    internal async Task RestartDaemonAsync(CancellationToken cancellationToken, params string[] moreArguments)
     {
         await Daemon.DisposeAsync();
         RememberPods();
-        Daemon = await SphereletProcess.StartAsync(Directory, cancellationToken, DaemonArguments);
+        Daemon = await SphereletProcess.StartAsync(Directory, cancellationToken, [.. DaemonArguments, .. moreArguments]);
     }
 
     /// <summary>What this lab has on the host now.</summary>

@@ -23,10 +23,11 @@ internal sealed class Registry : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly string _folder;
     private readonly int _port;
-    private readonly string? _htpasswd;
+    private readonly string _auth;
+    private readonly string _tls;
     private CommandTask<CommandResult>? _process;
 
-    private Registry(string folder, int port, string? htpasswd) => (_folder, _port, _htpasswd) = (folder, port, htpasswd);
+    private Registry(string folder, int port, string auth, string tls) => (_folder, _port, _auth, _tls) = (folder, port, auth, tls);
 
     /// <summary>Host and port, the first part of references.</summary>
     public string Host => $"127.0.0.1:{_port}";
@@ -48,21 +49,37 @@ internal sealed class Registry : IAsyncDisposable
 
     /// <summary>Starts a registry and waits until it answers.</summary>
     /// <param name="asksPassword">Asks for basic authentication as <see cref="User"/>.</param>
-    public static async Task<Registry> StartAsync(bool asksPassword = false)
+    /// <param name="tokens">Asks for bearer tokens of this service.</param>
+    /// <param name="authority">Serves TLS with a certificate of this authority.</param>
+    public static async Task<Registry> StartAsync(bool asksPassword = false, TokenService? tokens = null, TestAuthority? authority = null)
     {
         string folder = Directory.CreateTempSubdirectory("vks-test-registry-").FullName;
-        string? htpasswd = null;
+        string auth = "";
         if (asksPassword)
         {
-            htpasswd = Path.Combine(folder, "htpasswd");
-            await File.WriteAllTextAsync(htpasswd, $"{User}:{PasswordHash}\n");
+            await File.WriteAllTextAsync(Path.Combine(folder, "htpasswd"), $"{User}:{PasswordHash}\n");
+            auth = $"auth:\n  htpasswd:\n    realm: vks\n    path: {folder}/htpasswd\n";
+        }
+        else if (tokens is not null)
+        {
+            await File.WriteAllTextAsync(Path.Combine(folder, "issuer.pem"), tokens.CertificatePem);
+            auth = $"auth:\n  token:\n    realm: {tokens.Realm}\n    service: {TokenService.Audience}\n    issuer: {TokenService.Issuer}\n    rootcertbundle: {folder}/issuer.pem\n";
+        }
+
+        string tls = "";
+        if (authority is not null)
+        {
+            (string certificate, string key) = authority.IssueForLoopback();
+            await File.WriteAllTextAsync(Path.Combine(folder, "server.crt"), certificate);
+            await File.WriteAllTextAsync(Path.Combine(folder, "server.key"), key);
+            tls = $"  tls:\n    certificate: {folder}/server.crt\n    key: {folder}/server.key\n";
         }
 
         using TcpListener free = new(IPAddress.Loopback, 0);
         free.Start();
         int port = ((IPEndPoint)free.LocalEndpoint).Port;
         free.Stop();
-        Registry registry = new(folder, port, htpasswd);
+        Registry registry = new(folder, port, auth, tls);
         await registry.RunAsync();
         return registry;
     }
@@ -109,7 +126,6 @@ internal sealed class Registry : IAsyncDisposable
     private async Task RunAsync()
     {
         string config = Path.Combine(_folder, "config.yml");
-        string auth = _htpasswd is null ? "" : $"auth:\n  htpasswd:\n    realm: vks\n    path: {_htpasswd}\n";
         await File.WriteAllTextAsync(config, $"""
             version: 0.1
             log:
@@ -121,7 +137,7 @@ internal sealed class Registry : IAsyncDisposable
                 rootdirectory: {_folder}/data
             http:
               addr: 127.0.0.1:{_port}
-            {auth}
+            {_tls}{_auth}
             """);
         TaskCompletionSource listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
         PipeTarget log = PipeTarget.ToDelegate(line =>

@@ -249,7 +249,7 @@ public sealed class CriConversionTests
     {
         Assert.Null(ImageConversion.Credentials(null));
         Assert.Null(ImageConversion.Credentials(new V1.AuthConfig { ServerAddress = "x" }));
-        Assert.Equal(ImageFault.Unauthorized, Assert.Throws<ImageException>(() => ImageConversion.Credentials(new V1.AuthConfig { Auth = "%%" })).Fault);
+        Assert.Equal(ImageFault.InvalidCredentials, Assert.Throws<ImageException>(() => ImageConversion.Credentials(new V1.AuthConfig { Auth = "%%" })).Fault);
     }
 
     [Fact]

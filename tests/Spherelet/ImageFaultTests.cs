@@ -92,28 +92,12 @@ public sealed class ImageFaultTests
     {
         await using ImageLab lab = await ImageLab.StartAsync(asksPassword: true);
         await new ImageBuilder().RandomLayer("big", 60_000_000).PushAsync($"{lab.Registry.Host}/secret:1", "--dest-creds", $"{Registry.User}:{Registry.Password}");
-        StringBuilder seen = new();
-        UnixFileMode? mode = null;
-
         Task<string> pull = lab.PullAsync("secret:1", new RegistryCredentials { Username = Registry.User, Password = Registry.Password });
-        while (!pull.IsCompleted)
-        {
-            foreach (string entry in Directory.EnumerateDirectories("/proc"))
-            {
-                seen.AppendLine(ReadCommandLine(entry));
-            }
-
-            foreach (string file in Directory.EnumerateFiles(lab.Options.RuntimeDirectory, "*.json", SearchOption.AllDirectories))
-            {
-                mode = ReadMode(file) ?? mode;
-            }
-
-            await Task.Delay(1, ImageLab.Deadline);
-        }
+        (string seen, UnixFileMode? mode) = await lab.WatchAsync(pull);
 
         await pull;
-        Assert.Contains(lab.Registry.Host + "/secret", seen.ToString(), StringComparison.Ordinal);
-        Assert.DoesNotContain(Registry.Password, seen.ToString(), StringComparison.Ordinal);
+        Assert.Contains(lab.Registry.Host + "/secret", seen, StringComparison.Ordinal);
+        Assert.DoesNotContain(Registry.Password, seen, StringComparison.Ordinal);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, mode);
     }
 
@@ -208,30 +192,6 @@ public sealed class ImageFaultTests
         finally
         {
             await Cli.Wrap("umount").WithArguments([mount]).ExecuteAsync(ImageLab.Deadline);
-        }
-    }
-
-    private static string ReadCommandLine(string entry)
-    {
-        try
-        {
-            return File.ReadAllText(Path.Combine(entry, "cmdline")).Replace('\0', ' ');
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return "";
-        }
-    }
-
-    private static UnixFileMode? ReadMode(string file)
-    {
-        try
-        {
-            return File.GetUnixFileMode(file);
-        }
-        catch (IOException)
-        {
-            return null;
         }
     }
 }

@@ -94,6 +94,16 @@ public sealed class ImageMirrorTests
         Assert.StartsWith("RegistryUnavailable: ", CriStatus.From(new ImageException(ImageFault.RegistryUnavailable, "a", "b"), false).Detail, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_message_fits_into_a_header_however_long_the_callers_names_are()
+    {
+        string detail = CriStatus.From(new ImageException(ImageFault.InvalidReference, "", string.Concat(Enumerable.Repeat("😀", 100_000)) + " Do this."), false).Detail;
+
+        Assert.InRange(detail.Length, 1000, 1300);
+        Assert.EndsWith("Do this.", detail, StringComparison.Ordinal);
+        Assert.Equal(detail, System.Text.Encoding.UTF8.GetString(System.Text.Encoding.UTF8.GetBytes(detail)));
+    }
+
     private static void Use(ImageLab lab, string registriesConf)
     {
         lab.Options = lab.Options with { RegistriesConf = lab.Write("registries.conf", registriesConf) };
