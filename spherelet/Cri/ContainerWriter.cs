@@ -90,7 +90,7 @@ internal static class ContainerWriter
         RecursiveReadOnly = mount.RecursiveReadOnly,
         Propagation = mount.FollowsHost ? V1.MountPropagation.PropagationHostToContainer : V1.MountPropagation.PropagationPrivate,
         SelinuxRelabel = mount.SelinuxRelabel,
-        Image = mount.Image.Length == 0 ? null : new V1.ImageSpec { Image = mount.Image },
+        Image = mount.Image.Length == 0 ? null : new V1.ImageSpec { Image = mount.Image, ImageRef = mount.ImageId },
         ImageSubPath = mount.ImageSubPath,
     };
 }

@@ -28,15 +28,26 @@ internal static class MountReader
         return mount.Image is { Image.Length: > 0 } ? Image(mount, containerPath) : HostPath(mount, containerPath);
     }
 
-    private static ContainerMount Image(V1.Mount mount, string containerPath) => mount.HostPath.Length > 0
-        ? throw Invalid(mount, "has both host_path and image; only one of them can be")
-        : new ContainerMount
+    private static ContainerMount Image(V1.Mount mount, string containerPath)
+    {
+        if (mount.HostPath.Length > 0)
+        {
+            throw Invalid(mount, "has both host_path and image; only one of them can be");
+        }
+
+        if (!mount.Readonly)
+        {
+            throw Invalid(mount, "is an image and not readonly; images can be read only");
+        }
+
+        return new ContainerMount
         {
             ContainerPath = containerPath,
             Image = mount.Image.Image,
             ImageSubPath = mount.ImageSubPath.Length == 0 ? "" : PathRules.Relative(mount.ImageSubPath, "mounts.image_sub_path"),
             ReadOnly = true,
         };
+    }
 
     private static ContainerMount HostPath(V1.Mount mount, string containerPath)
     {

@@ -16,8 +16,10 @@ internal sealed class ImageCatalog
     public IReadOnlyList<ImageRecord> Images { get; }
 
     /// <summary>Finds an image by id, unambiguous start of an id (3 digits or more), tag reference or digest reference.</summary>
+    /// <param name="name">The id or name.</param>
+    /// <param name="read">What a name may stand for in full, the best first; throws when it cannot be a name.</param>
     /// <exception cref="ImageException"><see cref="ImageFault.InvalidReference"/>: neither an id nor a possible name.</exception>
-    public ImageRecord? Find(string name)
+    public ImageRecord? Find(string name, Func<string, IReadOnlyList<ImageReference>> read)
     {
         bool digest = BlobDigest.IsValid(name);
         string hex = digest ? BlobDigest.Hex(name) : name;
@@ -30,27 +32,27 @@ internal sealed class ImageCatalog
             }
         }
 
-        ImageReference reference = ImageReference.Parse(name);
-        return Images.FirstOrDefault(image => image.Has(reference));
+        return read(name).Select(reference => Images.FirstOrDefault(image => image.Has(reference))).FirstOrDefault(static image => image is not null);
     }
 
     /// <summary>Finds the images that a filter means: as <see cref="Find"/>, and a name without tag and digest means every tag of it.</summary>
-    public IReadOnlyList<ImageRecord> Match(string filter)
+    public IReadOnlyList<ImageRecord> Match(string filter, Func<string, IReadOnlyList<ImageReference>> read)
     {
-        if (ImageReference.TryParse(filter) is { Digest: null } reference && !reference.NamesTag(filter))
-        {
-            ImageRecord[] images = [.. Images.Where(image => image.NamesIn(reference.Name).Any())];
-            if (images.Length > 0)
-            {
-                return images;
-            }
-        }
-
         try
         {
-            return Find(filter) is { } image ? [image] : [];
+            if (ImageReference.TryParse(filter) is { Digest: null } reference && !reference.NamesTag(filter))
+            {
+                HashSet<string> repositories = [.. read(filter).Select(static candidate => candidate.Name)];
+                ImageRecord[] images = [.. Images.Where(image => repositories.Any(repository => image.NamesIn(repository).Any()))];
+                if (images.Length > 0)
+                {
+                    return images;
+                }
+            }
+
+            return Find(filter, read) is { } image ? [image] : [];
         }
-        catch (ImageException)
+        catch (ImageException e) when (e.Fault == ImageFault.InvalidReference)
         {
             // Nothing has a name that cannot be.
             return [];

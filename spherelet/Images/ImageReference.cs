@@ -43,6 +43,14 @@ internal sealed partial record ImageReference
     /// <summary>The same repository, at a digest.</summary>
     public ImageReference AtDigest(string digest) => new(Registry, Path, tag: null, digest);
 
+    /// <summary>A name begins with a registry: its first part has a dot or a port, or is <c>localhost</c>.</summary>
+    public static bool HasRegistry(string text)
+    {
+        int slash = text.IndexOf('/', StringComparison.Ordinal);
+        ReadOnlySpan<char> first = slash < 0 ? "" : text.AsSpan(0, slash);
+        return first is "localhost" || first.IndexOfAny('.', ':') >= 0;
+    }
+
     /// <summary>Reads a name; null when no image can have it.</summary>
     public static ImageReference? TryParse(string? text)
     {
@@ -75,9 +83,8 @@ internal sealed partial record ImageReference
         }
 
         int slash = rest.IndexOf('/', StringComparison.Ordinal);
-        string first = slash < 0 ? "" : rest[..slash];
-        bool named = first == "localhost" || first.AsSpan().IndexOfAny('.', ':') >= 0;
-        string registry = named ? first : DefaultRegistry;
+        bool named = HasRegistry(rest);
+        string registry = named ? rest[..slash] : DefaultRegistry;
         string path = named ? rest[(slash + 1)..] : rest;
         if (registry == "index.docker.io")
         {

@@ -3,6 +3,10 @@ namespace Vks.Spherelet.Images;
 /// <content>One pull, from its slot to its record.</content>
 internal sealed partial class ImageStore
 {
+    // With the credentials in the key, nobody gets an image by another's password.
+    private Task<string> PullSharedAsync(ImageReference image, RegistryCredentials? credentials, CancellationToken cancellationToken) =>
+        _pulls.RunAsync((image.ToString(), credentials), token => PullOnceAsync(image, credentials, token), cancellationToken);
+
     private async Task<string> PullOnceAsync(ImageReference image, RegistryCredentials? credentials, CancellationToken cancellationToken)
     {
         await _slots.WaitAsync(cancellationToken);

@@ -13,6 +13,7 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
     private readonly ImagePuller _puller;
     private readonly PartialPulls _partial;
     private readonly PinnedImages _pinned;
+    private readonly ShortNames _names;
     private readonly TimeProvider _time;
     private readonly ILogger<ImageStore> _logger;
     private readonly SharedWork<(string Reference, RegistryCredentials? Credentials), string> _pulls = new();
@@ -30,6 +31,7 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
         _logger = loggers.CreateLogger<ImageStore>();
         _partial = new PartialPulls(directory, time);
         _pinned = new PinnedImages(options.Pinned);
+        _names = new ShortNames(options.RegistriesConf);
         RegistryClient registry = new(options, directory, time, loggers.CreateLogger<RegistryClient>());
         _puller = new ImagePuller(directory, registry, _partial, time, loggers.CreateLogger<ImagePuller>());
         _slots = new SemaphoreSlim(options.ParallelPulls);
@@ -70,18 +72,42 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public Task<string> PullAsync(ImagePullRequest request, CancellationToken cancellationToken)
+    public async Task<string> PullAsync(ImagePullRequest request, CancellationToken cancellationToken)
     {
-        ImageReference image = ImageReference.Parse(request.Reference);
-        // With the credentials in the key, nobody gets an image by another's password.
-        return _pulls.RunAsync((image.ToString(), request.Credentials), token => PullOnceAsync(image, request.Credentials, token), cancellationToken);
+        IReadOnlyList<ImageReference> names = _names.Read(request.Reference);
+        if (names.Count == 1 && (ImageReference.HasRegistry(request.Reference) || request.Credentials is null))
+        {
+            return await PullSharedAsync(names[0], request.Credentials, cancellationToken);
+        }
+
+        // Whoever gives credentials with a name that has no registry found them under docker.io's: the kubelet does.
+        RegistryCredentials? credentials = request.Credentials is { Registry: "" } open ? open with { Registry = "docker.io" } : request.Credentials;
+        List<ImageException> faults = [];
+        foreach (ImageReference name in names)
+        {
+            try
+            {
+                return await PullSharedAsync(name, credentials, cancellationToken);
+            }
+            catch (ImageException e) when (e.Fault is ImageFault.NotFound or ImageFault.Unauthorized or ImageFault.RegistryUnavailable or ImageFault.Blocked)
+            {
+                faults.Add(e);
+            }
+        }
+
+        throw faults.Count == 1 ? faults[0] : new ImageException(
+            // The one that another try may mend, if there is one.
+            (faults.Find(static fault => fault.Fault == ImageFault.RegistryUnavailable) ?? faults[^1]).Fault,
+            request.Reference,
+            string.Join(' ', faults.Select(static fault => fault.Message)),
+            faults[^1]);
     }
 
     /// <inheritdoc/>
     public async Task<ContainerImage> ResolveAsync(string reference, CancellationToken cancellationToken)
     {
         using IDisposable use = Use();
-        ImageRecord image = Volatile.Read(ref _catalog).Find(reference) ?? throw new ImageException(
+        ImageRecord image = Volatile.Read(ref _catalog).Find(reference, _names.Read) ?? throw new ImageException(
             ImageFault.NotFound, reference, $"No image '{reference}' on this host. Pull it first.");
         try
         {
@@ -97,13 +123,13 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
 
     /// <inheritdoc/>
     public Task<ImageSummary?> FindAsync(string reference, CancellationToken cancellationToken) =>
-        Task.FromResult(Volatile.Read(ref _catalog).Find(reference) is { } image ? Summarize(image, details: true) : null);
+        Task.FromResult(Volatile.Read(ref _catalog).Find(reference, _names.Read) is { } image ? Summarize(image, details: true) : null);
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<ImageSummary>> ListAsync(string filter, CancellationToken cancellationToken)
     {
         ImageCatalog catalog = Volatile.Read(ref _catalog);
-        IReadOnlyList<ImageRecord> images = filter.Length == 0 ? catalog.Images : catalog.Match(filter);
+        IReadOnlyList<ImageRecord> images = filter.Length == 0 ? catalog.Images : catalog.Match(filter, _names.Read);
         return Task.FromResult<IReadOnlyList<ImageSummary>>([.. images.Select(image => Summarize(image, details: false))]);
     }
 
@@ -113,12 +139,12 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
         using IDisposable use = Use();
         lock (_lock)
         {
-            if (ImageReference.TryParse(reference) is { } name && _partial.Forget(name))
+            foreach (ImageReference name in BlobDigest.IsValid(reference) ? [] : _names.Read(reference))
             {
-                _sweepWanted = true;
+                _sweepWanted |= _partial.Forget(name);
             }
 
-            if (_catalog.Find(reference) is { } image)
+            if (_catalog.Find(reference, _names.Read) is { } image)
             {
                 Forget(image, _catalog.Without(new HashSet<string> { image.Id }));
                 _sweepWanted = true;

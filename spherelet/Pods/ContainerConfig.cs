@@ -90,6 +90,9 @@ internal sealed record ContainerMount
     /// <summary>Image reference or id, or empty when a host path is mounted.</summary>
     public string Image { get; init; } = "";
 
+    /// <summary>The image's id once it was found, or empty.</summary>
+    public string ImageId { get; init; } = "";
+
     /// <summary>Path below the image's root.</summary>
     public string ImageSubPath { get; init; } = "";
 }

@@ -28,6 +28,10 @@ internal sealed partial class ContainerService(
         PodSandbox sandbox = table.FindPod(podId);
         ContainerImage image = await images.ResolveAsync(config.Image, cancellationToken);
         Dictionary<string, ContainerImage> volumes = await ResolveVolumesAsync(config, cancellationToken);
+        config = config with
+        {
+            Mounts = [.. config.Mounts.Select(mount => mount.Image.Length == 0 ? mount : mount with { ImageId = volumes[mount.Image].ImageId })],
+        };
         string? seccomp = await ReadSeccompAsync(config.Security, cancellationToken);
         await sandbox.Gate.WaitAsync(cancellationToken);
         try

@@ -60,8 +60,21 @@ public sealed class ImageLifeTests(NodeLab lab)
             new ListImagesRequest { Filter = new ImageFilter { Image = new ImageSpec { Image = $"{registry.Host}/unused" } } }, cancellationToken: Token)).Images.Single();
         Assert.Equal((unused, 1002L, "", false), (listed.Id, listed.Uid.Value, listed.Username, listed.Pinned));
 
+        await new ImageBuilder().Layer(new ImageBuilderTar().Dir("data").File("data/word", "volume")).PushAsync($"{registry.Host}/volume:1");
+        string volume = await PullAsync($"{registry.Host}/volume:1");
+        Mount Volume(string subPath) => new() { ContainerPath = "/v", Readonly = true, Image = new ImageSpec { Image = volume }, ImageSubPath = subPath };
+
         await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
-        string container = await pod.StartAsync(Token, "sh", "-c", "dd if=/dev/urandom of=/big bs=1M count=8; sync; sleep 1000");
+        string container = await pod.CreateAsync(Token, config => config.Mounts.Add(Volume("data")), "sh", "-c", "dd if=/dev/urandom of=/big bs=1M count=8; sync; sleep 1000");
+        await lab.Cri.Runtime.StartContainerAsync(new StartContainerRequest { ContainerId = container }, cancellationToken: Token);
+        Assert.Equal("volume", await pod.ExecAsync(container, Token, "cat", "/v/word"));
+        Assert.Equal(volume, (await pod.ContainerStatusAsync(container, Token)).Mounts.Single(mount => mount.ContainerPath == "/v").Image.ImageRef);
+        RpcException missing = await Assert.ThrowsAsync<RpcException>(async () =>
+        {
+            string other = await pod.CreateAsync(Token, config => config.Mounts.Add(Volume("nothing/here")), "sleep", "1000");
+            await lab.Cri.Runtime.StartContainerAsync(new StartContainerRequest { ContainerId = other }, cancellationToken: Token);
+        });
+        Assert.Equal(StatusCode.InvalidArgument, missing.StatusCode);
         ulong Written() => Usage().ContainerFilesystems.Single().UsedBytes.Value;
         ImageFsInfoResponse Usage() => lab.Cri.Images.ImageFsInfo(new ImageFsInfoRequest(), cancellationToken: Token);
         await Eventually.TrueAsync(() => Task.FromResult(Written() > 8 << 20), TimeSpan.FromSeconds(30), () => $"{Usage()}", Token);
@@ -75,6 +88,7 @@ public sealed class ImageLifeTests(NodeLab lab)
             await lab.RestartDaemonAsync(Token, "--image-gc-high-percent", "1", "--image-gc-low-percent", "0", "--image-gc-min-age-seconds", "0", "--image-gc-period-seconds", "1");
             await Eventually.TrueAsync(async () => await FindAsync(unused) is null, TimeSpan.FromSeconds(20), () => lab.Daemon.Log, Token);
             Assert.NotNull(await FindAsync(lab.Image));
+            Assert.NotNull(await FindAsync(volume));
             Assert.Equal("8388608\n", await pod.ExecAsync(container, Token, "stat", "-c", "%s", "/big"));
         }
         finally

@@ -87,7 +87,8 @@ public sealed class CriConversionTests
         {
             ContainerPath = "/a", HostPath = "/b", Readonly = true, RecursiveReadOnly = true, Propagation = V1.MountPropagation.PropagationHostToContainer,
         })),
-        ("image_sub_path", config => config.Mounts.Add(new V1.Mount { ContainerPath = "/a", Image = new V1.ImageSpec { Image = "i" }, ImageSubPath = "../x" })),
+        ("image_sub_path", config => config.Mounts.Add(new V1.Mount { ContainerPath = "/a", Image = new V1.ImageSpec { Image = "i" }, Readonly = true, ImageSubPath = "../x" })),
+        ("readonly", config => config.Mounts.Add(new V1.Mount { ContainerPath = "/a", Image = new V1.ImageSpec { Image = "i" } })),
         ("cpu_period", config => config.Linux = Limits(new V1.LinuxContainerResources { CpuPeriod = 1_000_001 })),
         ("cpu_quota", config => config.Linux = Limits(new V1.LinuxContainerResources { CpuQuota = 999 })),
         ("cpuset_cpus", config => config.Linux = Limits(new V1.LinuxContainerResources { CpusetCpus = "all" })),

@@ -86,6 +86,62 @@ public sealed class ImageMirrorTests
     }
 
     [Fact]
+    public async Task A_name_without_a_registry_is_looked_for_where_registries_conf_says()
+    {
+        await using ImageLab lab = await ImageLab.StartAsync();
+        await using Registry second = await Registry.StartAsync(asksPassword: true);
+        ImageBuilder image = new ImageBuilder().Layer(new ImageBuilderTar().File("a", "1"));
+        await image.PushAsync($"{second.Host}/team/app:1", "--dest-creds", $"{Registry.User}:{Registry.Password}");
+        await image.PushAsync($"{lab.Registry.Host}/team/app:1");
+        Use(lab, $"unqualified-search-registries = [\"127.0.0.1:1\", \"{second.Host}\", \"{lab.Registry.Host}\"]\n[aliases]\n\"tool\" = \"{lab.Registry.Host}/team/app\"\n");
+
+        // The second one would take these, but nobody said that they are for it.
+        string id = await lab.PullByNameAsync("team/app:1", new RegistryCredentials { Username = Registry.User, Password = Registry.Password });
+        ImageSummary found = (await lab.Store.FindAsync("team/app:1", ImageLab.Deadline))!;
+        Assert.Equal([$"{lab.Registry.Host}/team/app:1"], found.RepoTags);
+        Assert.Equal(id, (await lab.Store.ResolveAsync("tool:1", ImageLab.Deadline)).ImageId);
+        Assert.Single(await lab.Store.ListAsync("team/app", ImageLab.Deadline));
+        Assert.Null(await lab.Store.FindAsync("docker.io/team/app:1", ImageLab.Deadline));
+        await lab.Store.RemoveAsync("tool:1", ImageLab.Deadline);
+        Assert.Empty(await lab.Store.ListAsync("", ImageLab.Deadline));
+
+        ImageException nowhere = await Assert.ThrowsAsync<ImageException>(() => lab.PullByNameAsync("team/nothing:1"));
+        Assert.Equal(ImageFault.RegistryUnavailable, nowhere.Fault);
+        Assert.Contains($"{lab.Registry.Host}/team/nothing:1", nowhere.Message, StringComparison.Ordinal);
+        lab.Write("registries.conf", "unqualified-search-registries = 5\n");
+        ImageException broken = await Assert.ThrowsAsync<ImageException>(() => lab.PullByNameAsync("team/app:1"));
+        Assert.Equal(ImageFault.BadSettings, broken.Fault);
+        Assert.Contains(lab.Options.RegistriesConf!, broken.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Drop_ins_win_over_the_file_in_the_order_of_their_names()
+    {
+        string folder = Directory.CreateTempSubdirectory("vks-test-names-").FullName;
+        try
+        {
+            string main = Path.Combine(folder, "main");
+            File.WriteAllText(main, "unqualified-search-registries = [\"a.example\"]\n[aliases]\n\"x\" = \"a.example/x\"\n");
+            ShortNames names = new(main, folder);
+            string[] Read(string name) => [.. names.Read(name).Select(reference => reference.ToString())];
+
+            Assert.Equal(["a.example/x:2"], Read("x:2"));
+            Assert.Equal(["a.example/y:latest"], Read("y"));
+            File.WriteAllText(Path.Combine(folder, "10.conf"), "[aliases]\n\"x\" = \"b.example/x\"\n");
+            File.WriteAllText(Path.Combine(folder, "20.conf"), "unqualified-search-registries = [\"b.example\", \"docker.io\"]\n");
+            Assert.Equal(["b.example/x:2"], Read("x:2"));
+            Assert.Equal(["b.example/y:latest", "docker.io/library/y:latest"], Read("y"));
+            Assert.Equal(["c.example/y:latest"], Read("c.example/y"));
+            File.WriteAllText(Path.Combine(folder, "30.conf"), "unqualified-search-registries = []\n");
+            Assert.Equal(["docker.io/library/x:2"], Read("x:2"));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public void What_an_image_is_called_does_not_decide_what_its_fault_is()
     {
         ImageReference image = ImageReference.Parse("r.example/unauthorized/denied/not-found:1");
