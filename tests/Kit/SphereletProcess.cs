@@ -11,7 +11,6 @@ namespace Vks.Tests.Kit;
 internal sealed class SphereletProcess : IAsyncDisposable
 {
     private readonly StringBuilder _log = new();
-    private readonly CancellationTokenSource _terminate = new();
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _running = Task.CompletedTask;
     private bool _disposed;
@@ -96,7 +95,12 @@ internal sealed class SphereletProcess : IAsyncDisposable
     /// <summary>SIGTERM, then SIGKILL after 20 s; machines go on.</summary>
     public async Task StopAsync()
     {
-        await _terminate.CancelAsync();
+        // By number: CliWrap would send SIGINT, which a background job of a shell has ignored from its start.
+        if (!_running.IsCompleted)
+        {
+            _ = Tmds.Linux.LibC.kill(Pid, Tmds.Linux.LibC.SIGTERM);
+        }
+
         if (await Task.WhenAny(_running, Task.Delay(TimeSpan.FromSeconds(20))) != _running)
         {
             await KillAsync();
@@ -114,35 +118,27 @@ internal sealed class SphereletProcess : IAsyncDisposable
         _disposed = true;
         Cri?.Dispose();
         await KillAsync();
-        _terminate.Dispose();
     }
 
     private async Task PumpAsync(Command command)
     {
-        try
+        await foreach (CommandEvent happened in command.ListenAsync(Encoding.UTF8, Encoding.UTF8, CancellationToken.None))
         {
-            await foreach (CommandEvent happened in command.ListenAsync(Encoding.UTF8, Encoding.UTF8, CancellationToken.None, _terminate.Token))
+            switch (happened)
             {
-                switch (happened)
-                {
-                    case StartedCommandEvent started:
-                        Pid = started.ProcessId;
-                        _ready.TrySetResult();
-                        break;
-                    case StandardOutputCommandEvent line:
-                        Append(line.Text);
-                        break;
-                    case StandardErrorCommandEvent line:
-                        Append(line.Text);
-                        break;
-                    default:
-                        break;
-                }
+                case StartedCommandEvent started:
+                    Pid = started.ProcessId;
+                    _ready.TrySetResult();
+                    break;
+                case StandardOutputCommandEvent line:
+                    Append(line.Text);
+                    break;
+                case StandardErrorCommandEvent line:
+                    Append(line.Text);
+                    break;
+                default:
+                    break;
             }
-        }
-        catch (OperationCanceledException)
-        {
-            // We ended it ourselves.
         }
     }
 
