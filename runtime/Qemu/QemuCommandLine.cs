@@ -68,7 +68,8 @@ internal static class QemuCommandLine
 
     private static IEnumerable<string> Kernel(QemuSettings settings)
     {
-        List<string> words = ["console=hvc0", "quiet", "loglevel=4", "reboot=t", "panic=-1", "rdinit=/init"];
+        // ramfs: on a root of tmpfs crun cannot tell that its file is read-only and copies itself at each call (RootFileSystem of the agent).
+        List<string> words = ["console=hvc0", "quiet", "loglevel=4", "reboot=t", "panic=-1", "rootfstype=ramfs", "rdinit=/init"];
         if (settings.Accelerator == QemuAccelerator.Tcg)
         {
             words.Add("no_timer_check");

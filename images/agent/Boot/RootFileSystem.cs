@@ -15,6 +15,7 @@ internal static class RootFileSystem
     internal static void Prepare()
     {
         MakeMovable();
+        MakeProgramsReadOnly();
         Mounts.Mount("proc", "/proc", "proc", Plain);
         Mounts.Mount("sysfs", "/sys", "sysfs", Plain);
         Mounts.Mount("devtmpfs", "/dev", "devtmpfs", Constants.MsNoSuid, "mode=0755");
@@ -56,6 +57,17 @@ internal static class RootFileSystem
         {
             throw SystemError.Last("Moving the root onto a bind mount of itself");
         }
+    }
+
+    /// <summary>
+    /// crun copies itself at each call unless its file is on a read-only mount, since a container could otherwise write to it. The copy has
+    /// new pages, and a guest under TCG translates all of it again: 152 ms of CPU an exec instead of 19.
+    /// </summary>
+    private static void MakeProgramsReadOnly()
+    {
+        const string Programs = "/usr/bin";
+        Mounts.Mount(Programs, Programs, "", Constants.MsBind);
+        Mounts.Mount("", Programs, "", Constants.MsBind | Constants.MsRemount | Constants.MsReadOnly | Constants.MsNoSuid | Constants.MsNoDev);
     }
 
     /// <summary>devtmpfs has devices only; programs expect these names too.</summary>
