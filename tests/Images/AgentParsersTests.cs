@@ -76,10 +76,15 @@ public sealed class AgentParsersTests
              face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
                 lo:     100       1    0    0    0     0          0         0      100       1    0    0    0     0       0          0
               eth0: 1234567      20    3    4    5     6          7         8  7654321      30    9   10    0     0       0          0
-              br.1:1 2 3 4 5 6 7 8 9 10 11 12
+              br.1:1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
             """;
 
-        Assert.Equal([new InterfaceCounters("eth0", 1234567, 3, 7654321, 9), new InterfaceCounters("br.1", 1, 3, 9, 11)], Usage.ParseInterfaces(Text));
+        Assert.Equal(
+            [
+                new InterfaceCounters("eth0", new TrafficCounters(1234567, 20, 3, 4), new TrafficCounters(7654321, 30, 9, 10)),
+                new InterfaceCounters("br.1", new TrafficCounters(1, 2, 3, 4), new TrafficCounters(9, 10, 11, 12)),
+            ],
+            Usage.ParseInterfaces(Text));
         Assert.Empty(Usage.ParseInterfaces(""));
     }
 
@@ -89,7 +94,10 @@ public sealed class AgentParsersTests
         {
             List<InterfaceCounters> parsed = Usage.ParseInterfaces(new StringBuilder("eth0:").AppendJoin(' ', columns).Append('\n').ToString());
 
-            Assert.Equal([new InterfaceCounters("eth0", columns[0], columns[2], columns[8], columns[10])], parsed);
+            Assert.Equal(
+                [new InterfaceCounters(
+                    "eth0", new TrafficCounters(columns[0], columns[1], columns[2], columns[3]), new TrafficCounters(columns[8], columns[9], columns[10], columns[11]))],
+                parsed);
         });
 
     [Theory]

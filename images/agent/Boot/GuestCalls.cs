@@ -1,5 +1,4 @@
 using Vks.Agent.Channel;
-using Vks.Agent.Containers;
 using Vks.Agent.Network;
 using Vks.Agent.Personality;
 using Vks.Runtime.Guest.Protocol;
@@ -21,7 +20,6 @@ internal sealed class GuestCalls(PodPersonality personality, PortDialer dialer, 
             await personality.ApplyAsync(request, token);
             return _empty;
         });
-        methods.Register(GuestMethods.Stats, static () => GuestJson.Default.Empty, static () => GuestJson.Default.GuestStats, static (_, _, _) => Task.FromResult(Usage.OfGuest()));
         methods.Register(GuestMethods.Dial, static () => GuestJson.Default.DialRequest, static () => GuestJson.Default.Empty, dialer.DialAsync);
         methods.Register(GuestMethods.PowerOff, static () => GuestJson.Default.Empty, static () => GuestJson.Default.Empty, (_, _, _) =>
         {

@@ -32,8 +32,7 @@ internal sealed class ContainerMethods(ContainerTable containers, ExecTable exec
         });
         methods.Register(GuestMethods.ResizeTerminal, static () => GuestJson.Default.ResizeRequest, static () => GuestJson.Default.Empty, (_, request, _) => Task.FromResult(Resize(request)));
         methods.Register(GuestMethods.Exec, static () => GuestJson.Default.ExecSpec, static () => GuestJson.Default.ExecResult, execs.RunAsync);
-        methods.Register(GuestMethods.ContainerStats, static () => GuestJson.Default.ContainerReference, static () => GuestJson.Default.ContainerStats, (_, container, _) =>
-            Task.FromResult(Usage.Of(containers.Get(container.ContainerId))));
+        methods.Register(GuestMethods.Stats, static () => GuestJson.Default.Empty, static () => GuestJson.Default.GuestStats, (_, _, _) => Usage.ReadAsync(containers.All));
         methods.Register(GuestMethods.UpdateContainer, static () => GuestJson.Default.UpdateRequest, static () => GuestJson.Default.Empty, async (_, request, _) =>
         {
             await containers.Get(request.ContainerId).UpdateAsync(request.Resources);

@@ -1,44 +1,45 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Vks.Agent.Boot;
 using Vks.Runtime.Guest.Protocol;
 
 namespace Vks.Agent.Containers;
 
-/// <summary>Reads what containers and the guest use.</summary>
+/// <summary>Reads what the guest and its containers use.</summary>
 internal static class Usage
 {
-    /// <summary>One container, from its cgroup and its writable layer.</summary>
-    internal static ContainerStats Of(Container container)
-    {
-        ContainerCgroup cgroup = container.Cgroup;
-        long memory = cgroup.Number("memory.current");
-        (long bytes, long inodes) = Measure(container.Bundle.UpperFolder);
-        return new ContainerStats(
-            container.Id,
-            Clock.UnixNanoseconds(),
-            cgroup.Value("cpu.stat", "usage_usec") * 1000,
-            memory,
-            Math.Max(0, memory - cgroup.Value("memory.stat", "inactive_file")),
-            cgroup.Value("memory.stat", "anon"),
-            cgroup.Value("memory.stat", "pgfault"),
-            cgroup.Value("memory.stat", "pgmajfault"),
-            cgroup.Number("pids.current"),
-            bytes,
-            inodes);
-    }
+    /// <summary>Columns of /proc/net/dev, after the name.</summary>
+    private const int Columns = 16;
+    private const int SentColumn = 8;
 
-    /// <summary>The whole guest.</summary>
-    internal static GuestStats OfGuest()
+    private static readonly ConditionalWeakTable<Container, LayerMeter> _layers = [];
+
+    /// <summary>All of it.</summary>
+    internal static async Task<GuestStats> ReadAsync(IReadOnlyList<Container> containers)
     {
-        string memory = File.ReadAllText("/proc/meminfo");
-        string cpu = Path.Combine(ContainerCgroup.Parent, "cpu.stat");
-        return new GuestStats(
-            Clock.UnixNanoseconds(),
-            (File.Exists(cpu) ? ContainerCgroup.ValueIn(File.ReadAllText(cpu), "usage_usec") : 0) * 1000,
-            KibibytesIn(memory, "MemTotal:") * 1024,
-            KibibytesIn(memory, "MemAvailable:") * 1024,
-            CountProcesses(),
-            ParseInterfaces(File.ReadAllText("/proc/net/dev")));
+        Task<LayerUsage?>[] layers = [.. containers.Select(static container => _layers.GetValue(container, static key => new LayerMeter(key.Bundle.UpperFolder)).ReadAsync())];
+        await Task.WhenAll(layers);
+
+        // The clock and the counters of CPU time are read close together: rates are made of both.
+        long now = Clock.BootNanoseconds();
+        GroupUsage? pod = GroupReader.Read(ContainerCgroup.Parent);
+        var usages = new List<ContainerUsage>(containers.Count);
+        for (int i = 0; i < containers.Count; i++)
+        {
+            usages.Add(new ContainerUsage(containers[i].Id, GroupReader.Read(containers[i].Cgroup.Folder), await layers[i]));
+        }
+
+        string memory = await File.ReadAllTextAsync("/proc/meminfo");
+        return new GuestStats
+        {
+            UnixNanoseconds = Clock.UnixNanoseconds(),
+            BootNanoseconds = now,
+            MemoryTotalBytes = KibibytesIn(memory, "MemTotal:") * 1024,
+            MemoryAvailableBytes = KibibytesIn(memory, "MemAvailable:") * 1024,
+            Interfaces = ParseInterfaces(await File.ReadAllTextAsync("/proc/net/dev")),
+            Pod = pod,
+            Containers = usages,
+        };
     }
 
     /// <summary>The counters of /proc/net/dev, lo left out.</summary>
@@ -50,13 +51,15 @@ internal static class Usage
             int colon = line.IndexOf(':', StringComparison.Ordinal);
             string[] fields = colon < 0 ? [] : line[(colon + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
             string name = colon < 0 ? "" : line[..colon].Trim();
-            if (fields.Length >= 11 && name != "lo")
+            if (fields.Length >= Columns && name != "lo")
             {
-                interfaces.Add(new InterfaceCounters(name, Number(fields[0]), Number(fields[2]), Number(fields[8]), Number(fields[10])));
+                interfaces.Add(new InterfaceCounters(name, Traffic(fields, 0), Traffic(fields, SentColumn)));
             }
         }
 
         return interfaces;
+
+        static TrafficCounters Traffic(string[] fields, int from) => new(Number(fields[from]), Number(fields[from + 1]), Number(fields[from + 2]), Number(fields[from + 3]));
 
         static long Number(string field) => long.Parse(field, CultureInfo.InvariantCulture);
     }
@@ -72,41 +75,5 @@ internal static class Usage
         }
 
         return 0;
-    }
-
-    private static long CountProcesses()
-    {
-        long count = 0;
-        foreach (string path in Directory.EnumerateDirectories("/proc"))
-        {
-            count += char.IsAsciiDigit(path["/proc/".Length]) ? 1 : 0;
-        }
-
-        return count;
-    }
-
-    /// <summary>Files may vanish while they are counted; what is gone counts nothing.</summary>
-    private static (long Bytes, long Inodes) Measure(string folder)
-    {
-        long bytes = 0;
-        long inodes = 0;
-        var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.None, ReturnSpecialDirectories = false };
-        try
-        {
-            foreach (FileSystemInfo entry in new DirectoryInfo(folder).EnumerateFileSystemInfos("*", options))
-            {
-                inodes++;
-                if (entry is FileInfo { LinkTarget: null } file)
-                {
-                    bytes += file.Length;
-                }
-            }
-        }
-        catch (IOException)
-        {
-            return (bytes, inodes);
-        }
-
-        return (bytes, inodes);
     }
 }

@@ -69,4 +69,7 @@ internal struct Stat
     public uint Gid;
     private readonly int _padding;
     public ulong DeviceNumber;
+    public long Size;
+    public long BlockSize;
+    public long Blocks;
 }

@@ -28,6 +28,5 @@ namespace Vks.Runtime.Guest.Protocol;
 [JsonSerializable(typeof(ResizeRequest))]
 [JsonSerializable(typeof(ExecSpec))]
 [JsonSerializable(typeof(ExecResult))]
-[JsonSerializable(typeof(ContainerStats))]
 [JsonSerializable(typeof(UpdateRequest))]
 public sealed partial class GuestJson : JsonSerializerContext;

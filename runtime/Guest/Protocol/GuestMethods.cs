@@ -12,7 +12,7 @@ public static class GuestMethods
     /// <summary><see cref="Empty"/> → <see cref="Empty"/>. Answers, then stops containers, syncs and powers off.</summary>
     public const string PowerOff = "guest.poweroff";
 
-    /// <summary><see cref="Empty"/> → <see cref="GuestStats"/>.</summary>
+    /// <summary><see cref="Empty"/> → <see cref="GuestStats"/>: the guest and all its containers in one answer.</summary>
     public const string Stats = "guest.stats";
 
     /// <summary><see cref="DialRequest"/> → <see cref="Empty"/>; Input and Output carry the connection.</summary>
@@ -50,9 +50,6 @@ public static class GuestMethods
 
     /// <summary><see cref="ExecSpec"/> → <see cref="ExecResult"/>; Input, Output, Error carry its stdio. Cancel kills it.</summary>
     public const string Exec = "container.exec";
-
-    /// <summary><see cref="ContainerReference"/> → <see cref="ContainerStats"/>.</summary>
-    public const string ContainerStats = "container.stats";
 
     /// <summary><see cref="UpdateRequest"/> → <see cref="Empty"/>. Changes limits of a created or running container.</summary>
     public const string UpdateContainer = "container.update";
