@@ -39,6 +39,18 @@ public sealed class CrxEngine : IAsyncDisposable
     /// <summary>What the writable disks of all machines take.</summary>
     public ScratchUsage MeasureScratch() => ScratchUsage.Measure(_options);
 
+    /// <summary>Where the writable disks of all machines are.</summary>
+    public string ScratchDirectory => MachineFiles.StateRoot(_options);
+
+    /// <summary>What a machine's QEMU takes of the host now; null when it does not run.</summary>
+    /// <remarks>The kernel looks at every page of the process: a few milliseconds.</remarks>
+    public HostUsage? MeasureHost(Machine machine)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        int pid = machine.Current.QemuPid;
+        return pid == 0 ? null : HostUsage.Read(pid, new MachineFiles(_options, machine.Id).CgroupName);
+    }
+
     /// <summary>Takes back the machines an earlier daemon left, and cleans away what cannot be taken back. Call once, first.</summary>
     /// <param name="cancellationToken">Ends the work; machines not yet looked at stay as they are.</param>
     public async Task AdoptAsync(CancellationToken cancellationToken)
