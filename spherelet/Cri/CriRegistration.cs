@@ -21,6 +21,7 @@ internal static class CriRegistration
         services.AddSingleton<ContainerService>();
         services.AddSingleton<PodService>();
         services.AddSingleton<WritableLayers>();
+        services.AddSingleton<PodMeter>();
         services.AddSingleton<IImageUsers, PodImageUsers>();
         services.AddSingleton<CriInterceptor>();
         services.AddSingleton<RuntimeService>();

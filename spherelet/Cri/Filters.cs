@@ -1,4 +1,5 @@
 using Google.Protobuf.Collections;
+using Vks.Spherelet.Pods;
 
 namespace Vks.Spherelet.Cri;
 
@@ -20,6 +21,17 @@ internal static class Filters
             && (filter.State is null || filter.State.State == item.State)
             && HasLabels(filter.LabelSelector, item.Labels));
 
-    private static bool HasLabels(MapField<string, string> wanted, MapField<string, string> labels) =>
-        wanted.All(pair => labels.TryGetValue(pair.Key, out string? value) && value == pair.Value);
+    /// <summary>Of pod sandboxes whose figures are asked for.</summary>
+    public static bool Matches(V1.PodSandboxStatsFilter? filter, PodRecord item) =>
+        filter is null
+        || (item.Id.StartsWith(filter.Id, StringComparison.Ordinal) && HasLabels(filter.LabelSelector, item.Config.Labels));
+
+    /// <summary>Of containers whose figures are asked for.</summary>
+    public static bool Matches(V1.ContainerStatsFilter? filter, ContainerRecord item) =>
+        filter is null
+        || (item.Id.StartsWith(filter.Id, StringComparison.Ordinal)
+            && item.PodId.StartsWith(filter.PodSandboxId, StringComparison.Ordinal)
+            && HasLabels(filter.LabelSelector, item.Config.Labels));
+
+    private static bool HasLabels(MapField<string, string> wanted, IEnumerable<KeyValuePair<string, string>> labels) => wanted.All(labels.Contains);
 }

@@ -12,13 +12,10 @@ internal sealed partial class ImageService
     {
         ImageStoreUsage images = await store.GetUsageAsync(context.CancellationToken);
         ScratchUsage layers = await writable.MeasureAsync(context.CancellationToken);
-
-        // By two names of one file system the kubelet would take it for two.
-        string directory = StoreSpace.Together(images.Directory, layers.Directory) ? images.Directory : layers.Directory;
         return new V1.ImageFsInfoResponse
         {
             ImageFilesystems = { Usage(images.Directory, images.UsedBytes, images.UsedInodes) },
-            ContainerFilesystems = { Usage(directory, layers.UsedBytes, layers.UsedInodes) },
+            ContainerFilesystems = { Usage(writable.Directory, layers.UsedBytes, layers.UsedInodes) },
         };
     }
 

@@ -40,6 +40,15 @@ internal static class PodWriter
         };
     }
 
+    /// <summary>Which pod figures are of.</summary>
+    public static V1.PodSandboxAttributes Attributes(PodSandbox sandbox) => new()
+    {
+        Id = sandbox.Id,
+        Metadata = Metadata(sandbox.Record.Config.Name),
+        Labels = { sandbox.Record.Config.Labels.ToDictionary() },
+        Annotations = { sandbox.Record.Config.Annotations.ToDictionary() },
+    };
+
     /// <summary>Facts for people: the machine behind the pod.</summary>
     public static string Info(PodSandbox sandbox) => InfoText.Write(json =>
     {

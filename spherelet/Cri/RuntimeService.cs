@@ -11,6 +11,8 @@ internal sealed partial class RuntimeService(
     PodService pods,
     ContainerService containers,
     PodTable table,
+    PodMeter meter,
+    WritableLayers layers,
     CrxEngine engine,
     IPodNetwork network,
     StreamingUrls streaming,

@@ -3,6 +3,9 @@ namespace Vks.Spherelet.Images;
 /// <summary>The images of this host, as the CRI image service asks for them.</summary>
 internal interface IImageStore : IImageSource
 {
+    /// <summary>Where it keeps them.</summary>
+    string Directory { get; }
+
     /// <summary>Pulls an image and makes its disk. Pulls of the same image at the same time are one pull.</summary>
     /// <returns>What the caller is to name the image by from now on: the image id.</returns>
     /// <param name="request">The image and who asks.</param>

@@ -37,6 +37,9 @@ internal sealed partial class ImageStore : IImageStore, IDisposable
         _slots = new SemaphoreSlim(options.ParallelPulls);
     }
 
+    /// <inheritdoc/>
+    string IImageStore.Directory => _directory.Root;
+
     /// <summary>Opens a store, and removes what a crash left half made. One process may have it open.</summary>
     /// <exception cref="IOException">The directory cannot be used.</exception>
     public static ImageStore Open(ImageStoreOptions options, TimeProvider time, ILoggerFactory loggers)
