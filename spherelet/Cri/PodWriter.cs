@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Vks.Runtime.Machines;
 using Vks.Spherelet.Pods;
 
@@ -76,12 +77,24 @@ internal static class PodWriter
             json.WriteString("netns", network.Attachment.NetnsPath);
             json.WriteString("tap", network.Attachment.TapName);
             json.WriteString("mac", network.Attachment.Mac);
+            json.WriteString("interface", network.InterfaceName);
+            json.WriteNumber("mtu", network.Attachment.Mtu);
+            json.WriteStartArray("addresses");
+            foreach (string address in network.Addresses)
+            {
+                json.WriteStringValue(address);
+            }
+
+            json.WriteEndArray();
         }
 
         if (sandbox.DownReason() is { Length: > 0 } reason)
         {
             json.WriteString("notReadyReason", reason);
         }
+
+        json.WritePropertyName("config");
+        JsonSerializer.Serialize(json, sandbox.Record.Config, PodJson.Default.PodConfig);
     });
 
     private static V1.NamespaceOption Namespaces(PodConfig config) => new()
@@ -89,6 +102,7 @@ internal static class PodWriter
         Network = V1.NamespaceMode.Pod,
         Pid = (V1.NamespaceMode)(int)config.PidScope,
         Ipc = (V1.NamespaceMode)(int)config.IpcScope,
+        UsernsOptions = config.UserNamespace is null ? null : UserNamespaceReader.Write(config.UserNamespace),
     };
 
     private static V1.PodSandboxState State(PodSandbox sandbox) =>

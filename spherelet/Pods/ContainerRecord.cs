@@ -41,6 +41,9 @@ internal sealed record ContainerRecord
     /// <summary>When its program started, or 0.</summary>
     public long StartedUnixNanoseconds { get; init; }
 
+    /// <summary>Process id of its program in the guest, or 0 before it was started.</summary>
+    public int GuestPid { get; init; }
+
     /// <summary>When it ended, or 0.</summary>
     public long FinishedUnixNanoseconds { get; init; }
 

@@ -54,6 +54,7 @@ internal sealed partial class ContainerService
             container.Change(record => record with
             {
                 StartedUnixNanoseconds = Math.Max(record.CreatedUnixNanoseconds, report!.StartedUnixNanoseconds),
+                GuestPid = report.Pid,
             });
         }
 

@@ -64,13 +64,13 @@ internal sealed partial class ContainerService(
             ContainerLog log = OpenLog(container.Record);
             try
             {
-                await container.Sandbox.Guest.CallAsync(
+                ContainerStarted started = await container.Sandbox.Guest.CallAsync(
                     GuestMethods.StartContainer,
                     new ContainerReference(container.Id),
                     GuestJson.Default.ContainerReference,
                     GuestJson.Default.ContainerStarted,
                     cancellationToken);
-                container.Change(record => record with { StartedUnixNanoseconds = UnixTime.Nanoseconds(time.GetUtcNow()) });
+                container.Change(record => record with { StartedUnixNanoseconds = UnixTime.Nanoseconds(time.GetUtcNow()), GuestPid = started.Pid });
             }
             catch (GuestException cause) when (cause.Fault == GuestFault.CannotExecute)
             {

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Text.Json;
 using Google.Protobuf;
 using Grpc.Core;
 using Vks.Spherelet.Cri.V1;
@@ -166,13 +167,22 @@ public sealed class ContainerConfigTests(NodeLab lab)
     public async Task A_status_in_full_tells_of_the_machine_behind_the_pod()
     {
         await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
+        string container = await StartAsync(pod, config => config.Envs.Add(new KeyValue { Key = "TOLD", Value = Google.Protobuf.ByteString.CopyFromUtf8("yes") }));
 
         PodSandboxStatusResponse response = await lab.Cri.Runtime.PodSandboxStatusAsync(
             new PodSandboxStatusRequest { PodSandboxId = pod.Id, Verbose = true }, cancellationToken: Token);
+        ContainerStatusResponse program = await lab.Cri.Runtime.ContainerStatusAsync(
+            new ContainerStatusRequest { ContainerId = container, Verbose = true }, cancellationToken: Token);
         StatusResponse node = await lab.Cri.Runtime.StatusAsync(new StatusRequest { Verbose = true }, cancellationToken: Token);
 
         Assert.Contains("\"guestKernel\":\"6.", response.Info["info"], StringComparison.Ordinal);
         Assert.Contains("\"machineState\":\"Running\"", response.Info["info"], StringComparison.Ordinal);
+        using JsonDocument machine = JsonDocument.Parse(response.Info["info"]);
+        using JsonDocument told = JsonDocument.Parse(program.Info["info"]);
+        Assert.Equal(machine.RootElement.GetProperty("pid").GetInt32(), told.RootElement.GetProperty("pid").GetInt32());
+        Assert.Equal(pod.Config.Hostname, machine.RootElement.GetProperty("config").GetProperty("hostname").GetString());
+        Assert.Equal("TOLD=yes", told.RootElement.GetProperty("config").GetProperty("env")[0].GetString());
+        Assert.True(told.RootElement.GetProperty("guestPid").GetInt32() > 1);
         Assert.All(node.Status.Conditions, condition => Assert.True(condition.Status, condition.ToString()));
         Assert.Equal(["NetworkReady", "RuntimeReady"], node.Status.Conditions.Select(condition => condition.Type).Order());
     }
