@@ -70,7 +70,8 @@ internal static class Program
         var share = new Share();
         var personality = new PodPersonality(scratch, share);
         var crun = new Crun(reaper);
-        var containers = new ContainerTable(new BundleSources(images, share, personality), crun, reaper, new PodPidNamespace(reaper));
+        var userNamespace = new PodUserNamespace(crun, personality);
+        var containers = new ContainerTable(new BundleSources(images, share, personality, userNamespace), crun, reaper, new PodPidNamespace(reaper));
         var execs = new ExecTable(containers, crun, reaper, time);
         var calls = new GuestCalls(personality, new PortDialer(personality), new PowerSwitch(containers, scratch, time));
 

@@ -15,7 +15,7 @@ public sealed unsafe class BindMount : IDisposable
     private const int Recursive = 0x8000; // AT_RECURSIVE
     private const int EmptyPath = 0x1000; // AT_EMPTY_PATH
     private const int MoveFromEmptyPath = 4; // MOVE_MOUNT_F_EMPTY_PATH
-    private const ulong AttributeReadOnly = 1, AttributeNoSuid = 2; // MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID
+    private const ulong AttributeReadOnly = 1, AttributeNoSuid = 2, AttributeIdMap = 0x100000; // MOUNT_ATTR_RDONLY, _NOSUID, _IDMAP
     private const uint TypeMask = 0xf000, Folder = 0x4000, Regular = 0x8000;
 
     private readonly SafeFileHandle _tree;
@@ -64,6 +64,16 @@ public sealed unsafe class BindMount : IDisposable
         }
     }
 
+    /// <summary>Shows the files of the copy, and of all mounted below, as owned by whom a user namespace says. Once, before it is attached.</summary>
+    /// <param name="userNamespace">An id inside is the owner on disk, that id outside is the owner shown.</param>
+    /// <exception cref="HostException">EINVAL: a file system among them knows no mapped ids.</exception>
+    public void MapIds(SafeFileHandle userNamespace)
+    {
+        var attributes = new MountAttributes { Set = AttributeIdMap, UserNamespace = (ulong)userNamespace.DangerousGetHandle() };
+        SetAttributes(_tree, _source, attributes, "its file system, or one mounted below it, may not know mapped ids");
+        GC.KeepAlive(userNamespace);
+    }
+
     /// <summary>Hangs the copy over an existing file or folder.</summary>
     /// <exception cref="HostException">The kernel refused.</exception>
     public void AttachTo(string target)
@@ -99,13 +109,13 @@ public sealed unsafe class BindMount : IDisposable
 
     private int Number => (int)_tree.DangerousGetHandle();
 
-    private static void SetAttributes(SafeFileHandle tree, string source, MountAttributes attributes)
+    private static void SetAttributes(SafeFileHandle tree, string source, MountAttributes attributes, string advice = "the daemon must run as root")
     {
         fixed (byte* none = "\0"u8)
         {
             int result = (int)(long)LibC.syscall(
                 SyscallMountSetAttr, (int)tree.DangerousGetHandle(), none, EmptyPath | Recursive, &attributes, sizeof(MountAttributes));
-            Native.Check(result, "mount_setattr", source, "the daemon must run as root");
+            Native.Check(result, "mount_setattr", source, advice);
         }
     }
 

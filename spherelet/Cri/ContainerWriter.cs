@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Vks.Runtime.Guest.Protocol;
 using Vks.Spherelet.Pods;
 
@@ -45,11 +46,13 @@ internal static class ContainerWriter
         User = record.User is { } user ? User(user) : null,
     };
 
-    /// <summary>Facts for people.</summary>
+    /// <summary>Facts for people. The process on this host is the machine's; the program itself has an id in the guest alone.</summary>
     public static string Info(Container container) => InfoText.Write(json =>
     {
         json.WriteString("sandboxID", container.Record.PodId);
         json.WriteString("runtimeType", "crx");
+        json.WriteNumber("pid", container.Record.Phase == ContainerPhase.Running ? container.Sandbox.Machine?.Current.QemuPid ?? 0 : 0);
+        json.WriteNumber("guestPid", container.Record.GuestPid);
         json.WriteNumber("stopSignal", container.Record.StopSignal);
         json.WriteStartArray("disks");
         foreach (string serial in container.Record.Disks)
@@ -63,6 +66,9 @@ internal static class ContainerWriter
             json.WriteNumber("storedOutputBytes", log.Position.OutputBytes);
             json.WriteNumber("storedErrorBytes", log.Position.ErrorBytes);
         }
+
+        json.WritePropertyName("config");
+        JsonSerializer.Serialize(json, container.Record.Config, PodJson.Default.ContainerConfig);
     });
 
     private static V1.ContainerState State(ContainerPhase phase) => phase switch
@@ -82,6 +88,8 @@ internal static class ContainerWriter
         Linux = new V1.LinuxContainerUser { Uid = user.Uid, Gid = user.Gid, SupplementalGroups = { user.Groups.Select(group => (long)group) } },
     };
 
+    private static V1.IDMapping[] Ids(IdRange? range) => range is null ? [] : [UserNamespaceReader.Write(range)];
+
     private static V1.Mount Mount(ContainerMount mount) => new()
     {
         ContainerPath = mount.ContainerPath,
@@ -92,5 +100,7 @@ internal static class ContainerWriter
         SelinuxRelabel = mount.SelinuxRelabel,
         Image = mount.Image.Length == 0 ? null : new V1.ImageSpec { Image = mount.Image, ImageRef = mount.ImageId },
         ImageSubPath = mount.ImageSubPath,
+        UidMappings = { Ids(mount.IdMap?.Uids) },
+        GidMappings = { Ids(mount.IdMap?.Gids) },
     };
 }

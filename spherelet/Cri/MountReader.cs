@@ -15,11 +15,6 @@ internal static class MountReader
             throw Invalid(mount, "is mounted over the whole container");
         }
 
-        if (mount.UidMappings.Count > 0 || mount.GidMappings.Count > 0)
-        {
-            throw Invalid(mount, "maps user ids, which is not supported");
-        }
-
         if (mount.MountOptions.Count > 0)
         {
             throw Invalid(mount, "has mount_options, which is not supported and not announced in Status");
@@ -68,6 +63,7 @@ internal static class MountReader
             ReadOnly = mount.Readonly,
             RecursiveReadOnly = mount.RecursiveReadOnly,
             SelinuxRelabel = mount.SelinuxRelabel,
+            IdMap = UserNamespaceReader.Read(mount),
             FollowsHost = mount.Propagation switch
             {
                 V1.MountPropagation.PropagationPrivate => false,

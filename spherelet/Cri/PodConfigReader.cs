@@ -45,6 +45,7 @@ internal static class PodConfigReader
             Privileged = security?.Privileged ?? false,
             PidScope = PodSecurityReader.Pid(security?.NamespaceOptions),
             IpcScope = PodSecurityReader.Ipc(security?.NamespaceOptions),
+            UserNamespace = UserNamespaceReader.Read(security?.NamespaceOptions),
             RuntimeHandler = runtimeHandler,
         };
     }

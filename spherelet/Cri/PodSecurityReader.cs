@@ -27,11 +27,6 @@ internal static class PodSecurityReader
             default:
                 throw Invalid("namespace_options.network", $"is {options.Network}, which a pod's network cannot be");
         }
-
-        if (options?.UsernsOptions is { Mode: not V1.NamespaceMode.Node })
-        {
-            throw Invalid("namespace_options.userns_options", "asks for a user namespace of the pod, which is not supported; a pod's machine already keeps its users apart");
-        }
     }
 
     /// <summary>Whose process ids the pod's containers see.</summary>

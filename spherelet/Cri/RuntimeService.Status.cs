@@ -41,5 +41,5 @@ internal sealed partial class RuntimeService
     }
 
     /// <summary>What is the same for every handler: the machine's kernel is.</summary>
-    private static V1.RuntimeHandlerFeatures Features() => new() { RecursiveReadOnlyMounts = true };
+    private static V1.RuntimeHandlerFeatures Features() => new() { RecursiveReadOnlyMounts = true, UserNamespaces = true };
 }

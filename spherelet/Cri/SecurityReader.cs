@@ -39,6 +39,8 @@ internal static class SecurityReader
             PidTarget = pidTarget,
             PrivateIpc = IsPrivate(security.NamespaceOptions?.Ipc, "ipc"),
             PrivateNetwork = IsPrivate(security.NamespaceOptions?.Network, "network"),
+            UserNamespace = UserNamespaceReader.Read(security.NamespaceOptions),
+            SaysUserNamespace = security.NamespaceOptions?.UsernsOptions is not null,
         };
     }
 

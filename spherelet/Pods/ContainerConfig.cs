@@ -87,6 +87,9 @@ internal sealed record ContainerMount
     /// <summary>A new label was asked for; without SELinux in the guest there is none to give.</summary>
     public bool SelinuxRelabel { get; init; }
 
+    /// <summary>Whose files the host's are: the pod's user namespace, or null for the host's own owners.</summary>
+    public GuestUserNamespace? IdMap { get; init; }
+
     /// <summary>Image reference or id, or empty when a host path is mounted.</summary>
     public string Image { get; init; } = "";
 
@@ -159,6 +162,12 @@ internal sealed record ContainerSecurity
 
     /// <summary>A network namespace of its own, with loopback alone.</summary>
     public bool PrivateNetwork { get; init; }
+
+    /// <summary>The user namespace it was asked to be in, which can only be the pod's; null for the guest's.</summary>
+    public GuestUserNamespace? UserNamespace { get; init; }
+
+    /// <summary><see cref="UserNamespace"/> was said; otherwise it is the pod's, whatever that is.</summary>
+    public bool SaysUserNamespace { get; init; }
 }
 
 /// <summary>Which seccomp profile a container gets.</summary>

@@ -41,6 +41,7 @@ internal static class ContainerPlan
                 $"Container '{config.Name}' is privileged, but its pod is not; set linux.security_context.privileged of the pod sandbox too.");
         }
 
+        CheckUserNamespace(pod, config);
         IReadOnlyList<string> capabilities = Capabilities.Compute(security.AddCapabilities, security.DropCapabilities, security.Privileged);
         return new ContainerSpec
         {
@@ -107,6 +108,28 @@ internal static class ContainerPlan
                 PodFault.InvalidConfig,
                 config.Name,
                 $"Container '{config.Name}' has nothing to run: image {image.ImageRef} has neither entrypoint nor command. Give a command.");
+    }
+
+    private static void CheckUserNamespace(PodConfig pod, ContainerConfig config)
+    {
+        ContainerSecurity security = config.Security;
+        if (security.SaysUserNamespace && security.UserNamespace != pod.UserNamespace)
+        {
+            throw new PodException(
+                PodFault.InvalidConfig, config.Name, $"Container '{config.Name}' asks for another user namespace than its pod has; all containers of a pod live in one.");
+        }
+
+        if (pod.UserNamespace is not null && security.PidNamespace == PidNamespace.Guest)
+        {
+            throw new PodException(
+                PodFault.InvalidConfig, config.Name, $"Container '{config.Name}' asks for the node's processes, which a pod with a user namespace cannot see.");
+        }
+
+        if (config.Mounts.FirstOrDefault(mount => mount.IdMap is { } map && map != pod.UserNamespace) is { } other)
+        {
+            throw new PodException(
+                PodFault.InvalidConfig, config.Name, $"Mount '{other.ContainerPath}' of container '{config.Name}' maps ids otherwise than the pod's user namespace.");
+        }
     }
 
     /// <summary>The image's variables, and over them the container's; each name once, at its first place.</summary>

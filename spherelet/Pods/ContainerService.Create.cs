@@ -92,7 +92,7 @@ internal sealed partial class ContainerService
     {
         ContainerMount[] paths = [.. config.Mounts.Where(mount => mount.Image.Length == 0)];
         var shared = new Queue<IReadOnlyList<MountSpec>>(
-            paths.Length == 0 ? [] : await share.BindAsync(sandbox.Id, containerId, paths, cancellationToken));
+            paths.Length == 0 ? [] : await share.BindAsync(sandbox.Id, containerId, paths, () => IdMapNamespace.UserOf(sandbox.Machine?.Current.QemuPid ?? 0), cancellationToken));
         return
         [
             .. config.Mounts.SelectMany(mount => mount.Image.Length == 0

@@ -10,6 +10,9 @@ internal static class PersonalityPlan
 {
     private const int EntropyBytes = 64;
 
+    private static readonly KeyValuePair<string, string>[] NetworkForEverybody =
+        [new("net.ipv4.ip_unprivileged_port_start", "0"), new("net.ipv4.ping_group_range", "0 2147483647")];
+
     /// <summary>Makes the personality; the clock is read here, so send it at once.</summary>
     /// <param name="podId">64 hex digits.</param>
     /// <param name="config">The pod.</param>
@@ -37,7 +40,8 @@ internal static class PersonalityPlan
             Routes = network?.Routes ?? [],
             ResolvConf = config.Dns is null ? WithoutLoopback(hostResolvConf) : ResolvConf(config.Dns),
             Hosts = Hosts(config.Hostname, network),
-            Sysctls = config.Sysctls,
+            Sysctls = Sysctls(config),
+            UserNamespace = config.UserNamespace,
             ScratchDisk = scratchDisk,
             ShareTag = shareTag,
         };
@@ -75,6 +79,29 @@ internal static class PersonalityPlan
         string.Concat(resolvConf.Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Where(line => !IsLoopbackServer(line))
             .Select(line => line + "\n"));
+
+    /// <summary>
+    /// A user namespace does not own the guest's network, so its root has no right to low ports and raw sockets there. Low ports and
+    /// ping are for everybody then; what the pod asks for comes first.
+    /// </summary>
+    private static IReadOnlyDictionary<string, string> Sysctls(PodConfig config)
+    {
+        if (config.UserNamespace is null)
+        {
+            return config.Sysctls;
+        }
+
+        var sysctls = new Dictionary<string, string>(config.Sysctls);
+        foreach ((string name, string value) in NetworkForEverybody)
+        {
+            if (!sysctls.ContainsKey(name.Replace('.', '/')))
+            {
+                sysctls.TryAdd(name, value);
+            }
+        }
+
+        return sysctls;
+    }
 
     private static bool IsLoopbackServer(string line)
     {

@@ -45,6 +45,9 @@ internal sealed record PodConfig
     /// <summary>Whose IPC its containers see; the guest is the pod's node, so the pod's and the node's are the same.</summary>
     public NamespaceScope IpcScope { get; init; } = NamespaceScope.Pod;
 
+    /// <summary>The user namespace of its containers, or null for the guest's own.</summary>
+    public GuestUserNamespace? UserNamespace { get; init; }
+
     /// <summary>The runtime handler asked for; empty is the default.</summary>
     public string RuntimeHandler { get; init; } = "";
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.Win32.SafeHandles;
 using Vks.Runtime.Guest.Protocol;
 using Vks.Runtime.Host;
 
@@ -34,14 +35,18 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
     /// <summary>Binds a container's host paths. On failure nothing of the container is left bound.</summary>
     /// <param name="podId">The pod.</param>
     /// <param name="containerId">The container.</param>
-    /// <param name="mounts">Those of its mounts that have a host path.</param>
+    /// <param name="mounts">Those of its mounts that have a host path. All that map ids map them the same way.</param>
+    /// <param name="serverId">The user of the machine's QEMU, asked for when ids are mapped.</param>
     /// <param name="cancellationToken">Ends the work and undoes it.</param>
     /// <returns>What the guest is told of each, in the same order; the first of each is the path itself.</returns>
     /// <exception cref="PodException"><see cref="PodFault.InvalidConfig"/>: a path is missing, or neither file nor directory. <see cref="PodFault.HostFailed"/>: the kernel refused.</exception>
     public async Task<IReadOnlyList<IReadOnlyList<MountSpec>>> BindAsync(
-        string podId, string containerId, IReadOnlyList<ContainerMount> mounts, CancellationToken cancellationToken)
+        string podId, string containerId, IReadOnlyList<ContainerMount> mounts, Func<uint> serverId, CancellationToken cancellationToken)
     {
         string directory = store.ContainerShareDirectory(podId, containerId);
+        using SafeFileHandle? userNamespace = mounts.FirstOrDefault(mount => mount.IdMap is not null)?.IdMap is { } map
+            ? await IdMapNamespace.OpenAsync(map, serverId(), cancellationToken)
+            : null;
         try
         {
             var specs = new List<IReadOnlyList<MountSpec>>(mounts.Count);
@@ -50,7 +55,7 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
                 string name = specs.Count.ToString(CultureInfo.InvariantCulture);
 
                 // On a thread of the pool: a path of a network file system may take its time.
-                specs.Add(await Task.Run(() => Bind(mount, directory, containerId, name), cancellationToken).WaitAsync(cancellationToken));
+                specs.Add(await Task.Run(() => Bind(mount, directory, containerId, name, userNamespace), cancellationToken).WaitAsync(cancellationToken));
             }
 
             return specs;
@@ -70,7 +75,7 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
     public Task ReleasePodAsync(string podId, CancellationToken cancellationToken) =>
         Task.Run(() => Release(store.ShareDirectory(podId)), cancellationToken);
 
-    private static List<MountSpec> Bind(ContainerMount mount, string directory, string containerId, string name)
+    private static List<MountSpec> Bind(ContainerMount mount, string directory, string containerId, string name, SafeFileHandle? userNamespace)
     {
         string target = Path.Combine(directory, name);
         Directory.CreateDirectory(directory);
@@ -90,6 +95,11 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
 
         try
         {
+            if (mount.IdMap is not null)
+            {
+                bind.MapIds(userNamespace!);
+            }
+
             bind.AttachTo(target);
         }
         catch (HostException cause)

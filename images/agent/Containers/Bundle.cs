@@ -8,7 +8,7 @@ using Vks.Runtime.Guest.Protocol;
 namespace Vks.Agent.Containers;
 
 /// <summary>What a bundle is built from.</summary>
-internal sealed record BundleSources(ImageMounts Images, Share Share, PodPersonality Personality);
+internal sealed record BundleSources(ImageMounts Images, Share Share, PodPersonality Personality, PodUserNamespace UserNamespace);
 
 /// <summary>One container's directory, overlay and disks. All made by <see cref="CreateAsync"/>, all undone by <see cref="RemoveAsync"/>.</summary>
 internal sealed class Bundle
@@ -21,6 +21,7 @@ internal sealed class Bundle
     private readonly List<string> _mountSources = [];
     private IReadOnlyList<GuestDevice> _devices = [];
     private bool _mounted;
+    private UserNamespaceHolder? _userNamespace;
 
     private Bundle(ContainerSpec spec, BundleSources sources)
     {
@@ -38,6 +39,9 @@ internal sealed class Bundle
 
     /// <summary>The first process's user.</summary>
     internal ResolvedUser User { get; private set; } = new(0, 0, [0], "/");
+
+    /// <summary>The user namespace of the container, or null for the guest's.</summary>
+    internal GuestUserNamespace? UserNamespace => _userNamespace?.Map;
 
     private string LayerFolder { get; }
 
@@ -69,6 +73,7 @@ internal sealed class Bundle
             {
                 Devices = _devices,
                 Hardware = GuestHardware.This,
+                UserNamespace = _userNamespace,
             });
         }
         catch (JsonException exception)
@@ -117,14 +122,21 @@ internal sealed class Bundle
 
     private async Task BuildAsync(CancellationToken cancellationToken)
     {
+        _userNamespace = await _sources.UserNamespace.HolderAsync();
         string image = await AcquireAsync(_spec.ImageDisk, cancellationToken);
         string work = Path.Combine(LayerFolder, "work");
         Directory.CreateDirectory(UpperFolder);
         Directory.CreateDirectory(work);
         File.SetUnixFileMode(UpperFolder, File.GetUnixFileMode(image));
         // The layer dies with the container: volatile spares its syncs (overlayfs, Linux 5.10).
-        Mounts.Mount("overlay", RootFileSystem, "overlay", 0, $"lowerdir={image},upperdir={UpperFolder},workdir={work},volatile");
+        string metadataOnly = _userNamespace is null ? "" : ",metacopy=on";
+        Mounts.Mount("overlay", RootFileSystem, "overlay", 0, $"lowerdir={image},upperdir={UpperFolder},workdir={work},volatile{metadataOnly}");
         _mounted = true;
+        if (_userNamespace is { } holder)
+        {
+            OwnerShift.Apply(RootFileSystem, holder.Map, cancellationToken);
+        }
+
         User = Resolve(_spec.Process);
         _devices = GuestDevices.Of(_spec);
         foreach (MountSpec mount in _spec.Mounts)

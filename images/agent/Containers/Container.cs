@@ -68,6 +68,7 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
             var stdio = new ContainerStdio(Spec.Process.Terminal, Spec.Stdin || Spec.Process.Terminal, Path.Combine("/run/vks", Id[..12] + ".tty"));
             try
             {
+                stdio.GiveTo(bundle.UserNamespace);
                 return await StartAsync(stdio);
             }
             catch

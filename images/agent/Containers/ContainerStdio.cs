@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using Vks.Agent.Host;
+using Vks.Runtime.Guest.Protocol;
 
 namespace Vks.Agent.Containers;
 
@@ -68,6 +69,24 @@ internal sealed class ContainerStdio : IDisposable
 
     /// <summary>crun's arguments for the terminal.</summary>
     internal IReadOnlyList<string> CrunArguments => _console is null ? [] : ["--console-socket", _console.Path];
+
+    /// <summary>Lets the root of a user namespace open the pipes anew, as <c>/dev/stdout</c>; crun passes them on to another user.</summary>
+    internal void GiveTo(GuestUserNamespace? map)
+    {
+        if (map is null || _console is not null)
+        {
+            return;
+        }
+
+        foreach (int fd in _theirs)
+        {
+            // /dev/null among them stays the guest's: anyone may open it.
+            if (Descriptors.IsPipe(fd) && Libc.ChangeOwner(fd, map.Uids.First, map.Gids.First) != 0)
+            {
+                throw SystemError.Last("Giving a pipe to the pod's root");
+            }
+        }
+    }
 
     /// <summary>Takes the terminal from crun, which has ended, and closes the process's ends.</summary>
     internal void Detach()

@@ -66,7 +66,7 @@ internal sealed class ContainerTable(BundleSources sources, Crun crun, Reaper re
         Container container = Get(id);
         string? pidNamespace = container.Spec.PidNamespace switch
         {
-            PidNamespace.Pod => await podPids.PathAsync(),
+            PidNamespace.Pod => (await sources.UserNamespace.HolderAsync())?.PidPath ?? await podPids.PathAsync(),
             PidNamespace.Target => $"/proc/{RunningTarget(container.Spec.PidTarget).Report.Pid}/ns/pid",
             _ => null,
         };

@@ -70,6 +70,7 @@ internal sealed class ExecTable(ContainerTable containers, Crun crun, Reaper rea
         try
         {
             using var stdio = new ContainerStdio(spec.Terminal, spec.Stdin || spec.Terminal, $"/run/vks/{name}.tty");
+            stdio.GiveTo(container.Bundle.UserNamespace);
             using var deadline = new CancellationTokenSource(
                 spec.TimeoutMilliseconds > 0 ? TimeSpan.FromMilliseconds(spec.TimeoutMilliseconds) : Timeout.InfiniteTimeSpan, time);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);

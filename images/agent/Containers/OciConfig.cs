@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Vks.Runtime.Guest.Protocol;
 
 namespace Vks.Agent.Containers;
 
@@ -52,6 +53,8 @@ internal sealed record OciMount(string Destination, string Type, string Source, 
 internal sealed record OciLinux
 {
     public required IReadOnlyList<OciNamespace> Namespaces { get; init; }
+    public IReadOnlyList<OciIdMapping>? UidMappings { get; init; }
+    public IReadOnlyList<OciIdMapping>? GidMappings { get; init; }
     public required string CgroupsPath { get; init; }
     public IReadOnlyList<OciDevice>? Devices { get; init; }
     public required OciResources Resources { get; init; }
@@ -62,6 +65,16 @@ internal sealed record OciLinux
 
 /// <summary>One of linux.namespaces.</summary>
 internal sealed record OciNamespace(string Type, string? Path = null);
+
+/// <summary>One of linux.uidMappings and linux.gidMappings.</summary>
+internal sealed record OciIdMapping(
+    [property: JsonPropertyName("containerID"), JsonIgnore(Condition = JsonIgnoreCondition.Never)] uint ContainerId,
+    [property: JsonPropertyName("hostID"), JsonIgnore(Condition = JsonIgnoreCondition.Never)] uint HostId,
+    uint Size)
+{
+    /// <summary>A range as a list of one mapping.</summary>
+    internal static IReadOnlyList<OciIdMapping> Of(IdRange range) => [new OciIdMapping(0, range.First, range.Length)];
+}
 
 /// <summary>One of linux.devices.</summary>
 internal sealed record OciDevice(string Path, string Type, long Major, long Minor, uint FileMode, uint Uid = 0, uint Gid = 0);

@@ -22,6 +22,9 @@ internal sealed record BundleFacts(
 
     /// <summary>What limits may speak about.</summary>
     internal required GuestHardware Hardware { get; init; }
+
+    /// <summary>The pod's user namespace to join, or null for the guest's own.</summary>
+    internal UserNamespaceHolder? UserNamespace { get; init; }
 }
 
 /// <summary>Turns a container's spec into an OCI config. Pure.</summary>
@@ -51,6 +54,8 @@ internal static class OciConfigWriter
         Linux = new OciLinux
         {
             Namespaces = [.. Namespaces(spec, facts)],
+            UidMappings = facts.UserNamespace is { } uids ? OciIdMapping.Of(uids.Map.Uids) : null,
+            GidMappings = facts.UserNamespace is { } gids ? OciIdMapping.Of(gids.Map.Gids) : null,
             CgroupsPath = facts.CgroupsPath,
             Devices = facts.Devices.Count > 0 ? [.. facts.Devices.Select(device => device.Node)] : null,
             Resources = Resources(spec.Resources, facts.Hardware) with { Devices = DeviceRules(spec.Privileged, facts.Devices) },
@@ -140,8 +145,13 @@ internal static class OciConfigWriter
             spec.PrivateIpc
                 ? new("/dev/shm", "tmpfs", "shm", ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"])
                 : new("/dev/shm", "bind", "/dev/shm", ["rbind", "rw"]),
-            new("/dev/mqueue", "mqueue", "mqueue", ["nosuid", "noexec", "nodev"]),
-            new("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", access]),
+            // The kernel mounts these for the owner of the IPC or network namespace alone, which is not the pod's user namespace.
+            facts.UserNamespace is null || spec.PrivateIpc
+                ? new("/dev/mqueue", "mqueue", "mqueue", ["nosuid", "noexec", "nodev"])
+                : new("/dev/mqueue", "bind", "/dev/mqueue", ["rbind", "rw"]),
+            facts.UserNamespace is null || spec.PrivateNetwork
+                ? new("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", access])
+                : new("/sys", "bind", "/sys", ["rbind", "nosuid", "noexec", "nodev", access]),
             new("/sys/fs/cgroup", "cgroup", "cgroup", ["nosuid", "noexec", "nodev", "relatime", access]),
         ];
         foreach ((string source, string destination) in facts.PersonalityFiles)
@@ -166,6 +176,11 @@ internal static class OciConfigWriter
     private static IEnumerable<OciNamespace> Namespaces(ContainerSpec spec, BundleFacts facts)
     {
         // Network, UTS and IPC are the guest's own: the guest is the pod.
+        if (facts.UserNamespace is { } user)
+        {
+            yield return new OciNamespace("user", user.UserPath);
+        }
+
         yield return new OciNamespace("mount");
         yield return new OciNamespace("cgroup");
         if (spec.PidNamespace != PidNamespace.Guest)

@@ -3,6 +3,15 @@ namespace Vks.Agent.Host;
 /// <summary>Makes descriptors, all close-on-exec.</summary>
 internal static unsafe class Descriptors
 {
+    /// <summary>Whether the descriptor is an end of a pipe.</summary>
+    internal static bool IsPipe(int fd)
+    {
+        const int EmptyPath = 0x1000, ModeOffset = 28; // AT_EMPTY_PATH, struct statx
+        const uint StatusType = 1, TypeMask = 0xf000, Pipe = 0x1000;
+        byte* status = stackalloc byte[256];
+        return Libc.Status(fd, "", EmptyPath, StatusType, status) == 0 && (*(ushort*)(status + ModeOffset) & TypeMask) == Pipe;
+    }
+
     /// <summary>A pipe; both ends block.</summary>
     internal static (int Reader, int Writer) Pipe()
     {

@@ -21,6 +21,9 @@ internal sealed class PodPersonality(Scratch scratch, Share share)
     /// <summary>The files every container gets, by their path in the container.</summary>
     internal IReadOnlyList<(string Source, string Destination)> Files { get; private set; } = [];
 
+    /// <summary>The user namespace all containers live in, or null for the guest's own.</summary>
+    internal GuestUserNamespace? UserNamespace { get; private set; }
+
     /// <summary>Applies the personality. Clock and entropy come first: everything after may depend on them.</summary>
     /// <exception cref="AgentException">WrongState: it was applied before; InvalidRequest; Failed with the kernel's words.</exception>
     internal async Task ApplyAsync(GuestPersonality personality, CancellationToken cancellationToken)
@@ -38,6 +41,7 @@ internal sealed class PodPersonality(Scratch scratch, Share share)
 
         try
         {
+            UserNamespace = personality.UserNamespace;
             Clock.Set(personality.WallClockUnixNanoseconds);
             Entropy.Credit(personality.Entropy);
             SetNames(personality);
@@ -68,6 +72,14 @@ internal sealed class PodPersonality(Scratch scratch, Share share)
         if (personality.Entropy.Length < 32)
         {
             throw new AgentException(GuestFault.InvalidRequest, $"{personality.Entropy.Length} bytes of entropy are too few: at least 32 are needed.");
+        }
+
+        foreach (IdRange? range in (IdRange?[])[personality.UserNamespace?.Uids, personality.UserNamespace?.Gids])
+        {
+            if (range is not null && (range.Length == 0 || (ulong)range.First + range.Length > uint.MaxValue))
+            {
+                throw new AgentException(GuestFault.InvalidRequest, $"{range.Length} ids from {range.First} on cannot be those of a user namespace.");
+            }
         }
 
         if (personality.MachineId.Length != 32 || !personality.MachineId.All(char.IsAsciiHexDigitLower))
@@ -103,6 +115,11 @@ internal sealed class PodPersonality(Scratch scratch, Share share)
             {
                 string path = Path.Combine(Folder, file);
                 File.WriteAllText(path, content);
+                if (personality.UserNamespace is { } map && Libc.ChangeOwner(path, map.Uids.First, map.Gids.First) != 0)
+                {
+                    throw SystemError.Last($"Giving {path} to the pod's root");
+                }
+
                 files.Add((path, "/etc/" + file));
             }
         }

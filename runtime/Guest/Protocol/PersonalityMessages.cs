@@ -41,7 +41,20 @@ public sealed record GuestPersonality
 
     /// <summary>Size of the pod's shared /dev/shm in bytes; 0 means 64 MiB.</summary>
     public long ShmBytes { get; init; }
+
+    /// <summary>The user namespace that all containers of the pod live in, or null for the guest's own.</summary>
+    public GuestUserNamespace? UserNamespace { get; init; }
 }
+
+/// <summary>What the ids of a user namespace are outside of it.</summary>
+/// <param name="Uids">User ids.</param>
+/// <param name="Gids">Group ids.</param>
+public sealed record GuestUserNamespace(IdRange Uids, IdRange Gids);
+
+/// <summary>Ids 0 to Length - 1 of a user namespace are First to First + Length - 1 outside.</summary>
+/// <param name="First">What 0 is outside.</param>
+/// <param name="Length">How many there are, at least 1.</param>
+public sealed record IdRange(uint First, uint Length);
 
 /// <summary>One interface of the guest.</summary>
 /// <param name="Name">Name it gets in the guest, e.g. <c>eth0</c>.</param>
