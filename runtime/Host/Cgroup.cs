@@ -73,6 +73,36 @@ internal sealed class Cgroup
         return group;
     }
 
+    /// <summary>Sets the group's weight against its neighbours when CPUs are scarce.</summary>
+    /// <param name="shares">On the scale of cgroup v1, 2 to 262144.</param>
+    /// <returns>Null when it is in force, else why not.</returns>
+    internal string? SetCpuShares(long shares)
+    {
+        shares = Math.Clamp(shares, 2, 262_144);
+        foreach (string folder in _folders)
+        {
+            // cpu.weight of v2 is 1 to 10000.
+            foreach ((string file, long value) in (ReadOnlySpan<(string, long)>)[("cpu.shares", shares), ("cpu.weight", 1 + ((shares - 2) * 9999 / 262_142))])
+            {
+                string path = Path.Combine(folder, file);
+                if (File.Exists(path))
+                {
+                    try
+                    {
+                        File.WriteAllText(path, value.ToString(CultureInfo.InvariantCulture));
+                        return null;
+                    }
+                    catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+                    {
+                        return $"{path}: {exception.Message}";
+                    }
+                }
+            }
+        }
+
+        return "this host lets the daemon make no control group with CPU shares";
+    }
+
     /// <summary>Moves a process in, as far as the group exists.</summary>
     internal void Add(int pid)
     {

@@ -119,6 +119,9 @@ internal sealed class CrxRun : IMachineRun
     }
 
     /// <inheritdoc/>
+    public string? SetCpuShares(long shares) => _parts.Cgroup.SetCpuShares(shares);
+
+    /// <inheritdoc/>
     public async Task CleanAsync(CancellationToken cancellationToken)
     {
         await DisposeAsync();

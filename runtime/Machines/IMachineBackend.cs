@@ -55,6 +55,9 @@ internal interface IMachineRun : IAsyncDisposable
     /// <summary>Unplugs a disk.</summary>
     Task UnplugAsync(string serial, CancellationToken cancellationToken);
 
+    /// <summary>Sets the machine's weight against others when the host's CPUs are scarce, on the scale of cgroup v1; null, or why that cannot be.</summary>
+    string? SetCpuShares(long shares);
+
     /// <summary>Deletes all that the machine had. Call after <see cref="Ended"/>; may be called again when it failed.</summary>
     Task CleanAsync(CancellationToken cancellationToken);
 }

@@ -73,6 +73,12 @@ public sealed partial class Machine : IAsyncDisposable
         }
     }
 
+    /// <summary>Sets how much the machine gets when the host's CPUs are scarce, against its neighbours. Its vCPUs stay as many as they are.</summary>
+    /// <param name="shares">On the scale of cgroup v1, 2 to 262144.</param>
+    /// <returns>Null when that is in force, else why it cannot be.</returns>
+    public string? SetCpuShares(long shares) =>
+        Current.State == MachineState.Running && Volatile.Read(ref _run) is { } run ? run.SetCpuShares(shares) : $"the machine is {Current.State}";
+
     /// <summary>The last lines of the guest's console, oldest first; at most 200.</summary>
     public IReadOnlyList<string> ConsoleTail => _console.Tail;
 

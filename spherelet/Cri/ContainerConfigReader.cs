@@ -44,7 +44,7 @@ internal static class ContainerConfigReader
             Tty = config.Tty,
             Security = SecurityReader.Read(config.Linux?.SecurityContext),
             Resources = ResourceConversion.Read(config.Linux?.Resources),
-            OomScoreAdjust = (int)Math.Clamp(config.Linux?.Resources?.OomScoreAdj ?? 0, -1000, 1000),
+            OomScoreAdjust = ResourceConversion.ReadOomScore(config.Linux?.Resources),
             StopSignal = SignalConversion.Read(config.StopSignal),
         };
     }

@@ -72,6 +72,16 @@ internal static class PodWriter
             json.WriteEndObject();
         }
 
+        if (sandbox.Record.Limits is { } limits)
+        {
+            json.WriteStartObject("limits");
+            json.WriteNumber("memoryBytes", limits.MemoryBytes);
+            json.WriteNumber("cpuQuotaMicroseconds", limits.CpuQuotaMicroseconds);
+            json.WriteNumber("cpuPeriodMicroseconds", limits.CpuPeriodMicroseconds);
+            json.WriteNumber("cpuShares", sandbox.Record.Config.Resources.CpuShares);
+            json.WriteEndObject();
+        }
+
         if (sandbox.Record.Network is { } network)
         {
             json.WriteString("netns", network.Attachment.NetnsPath);

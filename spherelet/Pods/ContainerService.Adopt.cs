@@ -29,6 +29,11 @@ internal sealed partial class ContainerService
 
             TakeBack(container, report);
             table.Containers[record.Id] = container;
+            if (report is { State: not GuestContainerState.Exited })
+            {
+                // The daemon may have ended between a change in the guest and its record.
+                await RestoreLimitsAsync(container);
+            }
         }
 
         foreach (string unknown in reports?.Keys ?? Enumerable.Empty<string>())

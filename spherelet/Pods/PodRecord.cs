@@ -1,3 +1,4 @@
+using Vks.Runtime.Guest.Protocol;
 using Vks.Spherelet.Network;
 
 namespace Vks.Spherelet.Pods;
@@ -16,6 +17,12 @@ internal sealed record PodRecord
 
     /// <summary>Its network, once it had one.</summary>
     public PodNetwork? Network { get; init; }
+
+    /// <summary>
+    /// Limits of all its containers together since they were last changed; null before, when its machine's size is the limit. What a pod
+    /// is made with is no such limit: a kubelet sums up those containers that have one, and others may have none.
+    /// </summary>
+    public ResourceLimits? Limits { get; init; }
 
     /// <summary>RunPodSandbox came to its end. Without it, a restarted daemon clears the pod away.</summary>
     public bool Made { get; init; }

@@ -48,6 +48,11 @@ internal sealed partial class PodService
         var sandbox = new PodSandbox(record, engine.Find(MachineId.Parse(id)), store);
         await containers.AdoptAsync(sandbox, cancellationToken);
         table.Pods[id] = sandbox;
+        if (sandbox.IsReady)
+        {
+            await RestoreLimitsAsync(sandbox);
+        }
+
         sandbox.TellEnd(table.Events);
         PodAdopted(id, record.Config.Name, table.ContainersOf(id).Count, sandbox.IsReady);
     }

@@ -53,6 +53,7 @@ internal sealed partial class PodService(
             sandbox.Change(present => present with { Made = true });
             table.Pods[id] = sandbox;
             undo.Clear();
+            SetShares(sandbox);
             sandbox.TellEnd(table.Events);
             table.Events.Publish(PodEventKind.Created, id, sandbox);
             table.Events.Publish(PodEventKind.Started, id, sandbox);

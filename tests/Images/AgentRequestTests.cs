@@ -132,7 +132,7 @@ public sealed class AgentRequestTests
                     UserResolver.Resolve(spec.Process.User, spec.Process.UserIsName, spec.Process.SupplementalGroups, false, null, null);
                     break;
                 case UpdateRequest update:
-                    OciConfigWriter.Resources(update.Resources, s_hardware);
+                    CgroupLimits.Files(update.Resources, s_hardware);
                     break;
                 case GuestPersonality personality:
                     foreach (GuestInterface one in personality.Interfaces)

@@ -57,6 +57,8 @@ internal sealed class ScriptedRun : IMachineRun
 
     public void LoseGuest(string why) => _guestLost.TrySetResult(why);
 
+    public string? SetCpuShares(long shares) => null;
+
     public Task AskPowerOffAsync(CancellationToken cancellationToken)
     {
         Note("poweroff");

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Vks.Agent.Boot;
 using Vks.Agent.Channel;
 using Vks.Agent.Host;
@@ -109,8 +108,8 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
         }
     }
 
-    /// <summary>Changes limits: of the cgroup while running, of the spec before.</summary>
-    internal async Task UpdateAsync(ResourceLimits limits)
+    /// <summary>Changes limits: of the cgroup and its processes while running, of the spec before. All or none.</summary>
+    internal async Task UpdateAsync(UpdateRequest request)
     {
         await _gate.WaitAsync(_deleted.Token);
         try
@@ -121,14 +120,19 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
                 throw WrongState(report.State, "updated");
             }
 
+            IReadOnlyList<KeyValuePair<string, string>> before = CgroupLimits.Files(Spec.Resources, GuestHardware.This);
+            IReadOnlyList<KeyValuePair<string, string>> after = CgroupLimits.Files(request.Resources, GuestHardware.This);
             if (report.State == GuestContainerState.Running)
             {
-                string file = Path.Combine(bundle.Folder, "update.json");
-                await File.WriteAllBytesAsync(file, JsonSerializer.SerializeToUtf8Bytes(OciConfigWriter.Resources(limits, GuestHardware.This), OciJson.Default.OciResources));
-                await crun.RunAsync(LogFile, ["update", "--resources", file, Id], $"Updating the limits of container {Id}");
+                CgroupChange.Apply(Cgroup.Folder, before, after);
+                Cgroup.ChangeOutOfMemoryScore(Spec.Process.OomScoreAdjust, request.OomScoreAdjust);
+            }
+            else
+            {
+                CgroupChange.Try(Cgroup.Folder + ".try", before, after);
             }
 
-            _spec = Spec with { Resources = Merge(Spec.Resources, limits) };
+            _spec = Spec with { Resources = request.Resources, Process = Spec.Process with { OomScoreAdjust = request.OomScoreAdjust } };
         }
         finally
         {
@@ -300,20 +304,6 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
 
         publish(new GuestEvent(GuestEventKind.ContainerOutOfMemory, Id));
     }
-
-    private static ResourceLimits Merge(ResourceLimits old, ResourceLimits change) => new()
-    {
-        CpuShares = change.CpuShares != 0 ? change.CpuShares : old.CpuShares,
-        CpuQuotaMicroseconds = change.CpuQuotaMicroseconds != 0 ? change.CpuQuotaMicroseconds : old.CpuQuotaMicroseconds,
-        CpuPeriodMicroseconds = change.CpuPeriodMicroseconds != 0 ? change.CpuPeriodMicroseconds : old.CpuPeriodMicroseconds,
-        CpusetCpus = change.CpusetCpus ?? old.CpusetCpus,
-        CpusetMems = change.CpusetMems ?? old.CpusetMems,
-        MemoryBytes = change.MemoryBytes != 0 ? change.MemoryBytes : old.MemoryBytes,
-        MemorySwapBytes = change.MemorySwapBytes != 0 ? change.MemorySwapBytes : old.MemorySwapBytes,
-        PidsLimit = change.PidsLimit != 0 ? change.PidsLimit : old.PidsLimit,
-        HugepageLimits = change.HugepageLimits.Count > 0 ? change.HugepageLimits : old.HugepageLimits,
-        Unified = change.Unified.Count > 0 ? change.Unified : old.Unified,
-    };
 
     private AgentException WrongState(GuestContainerState now, string what) =>
         new(GuestFault.WrongState, $"Container {Id} is {now} and cannot be {what}.");

@@ -55,6 +55,26 @@ internal sealed class ContainerCgroup(string containerId)
         }
     }
 
+    /// <summary>Gives another score to those processes that have the one the container was given, and so did not choose their own.</summary>
+    internal void ChangeOutOfMemoryScore(int from, int to)
+    {
+        foreach (int pid in from == to ? [] : Processes())
+        {
+            string path = string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/oom_score_adj");
+            if (int.TryParse(Read(path).AsSpan().Trim(), CultureInfo.InvariantCulture, out int score) && score == from)
+            {
+                try
+                {
+                    File.WriteAllText(path, to.ToString(CultureInfo.InvariantCulture));
+                }
+                catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+                {
+                    // It has just ended.
+                }
+            }
+        }
+    }
+
     /// <summary>Whether the kernel killed a process here for want of memory.</summary>
     internal bool OutOfMemory => Value("memory.events", "oom_kill") > 0;
 

@@ -35,8 +35,13 @@ internal sealed class ContainerMethods(ContainerTable containers, ExecTable exec
         methods.Register(GuestMethods.Stats, static () => GuestJson.Default.Empty, static () => GuestJson.Default.GuestStats, (_, _, _) => Usage.ReadAsync(containers.All));
         methods.Register(GuestMethods.UpdateContainer, static () => GuestJson.Default.UpdateRequest, static () => GuestJson.Default.Empty, async (_, request, _) =>
         {
-            await containers.Get(request.ContainerId).UpdateAsync(request.Resources);
+            await containers.Get(request.ContainerId).UpdateAsync(request);
             return _empty;
+        });
+        methods.Register(GuestMethods.LimitPod, static () => GuestJson.Default.ResourceLimits, static () => GuestJson.Default.Empty, (_, limits, _) =>
+        {
+            containers.Limit(limits);
+            return Task.FromResult(_empty);
         });
     }
 

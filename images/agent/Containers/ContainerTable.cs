@@ -11,6 +11,8 @@ internal sealed class ContainerTable(BundleSources sources, Crun crun, Reaper re
     private readonly Lock _lock = new();
     private readonly List<Container> _containers = [];
     private readonly HashSet<string> _reserved = new(StringComparer.Ordinal);
+    private readonly Lock _limitLock = new();
+    private ResourceLimits _limits = new();
     private bool _cgroupReady;
 
     /// <summary>Where events go; set once the channel exists.</summary>
@@ -57,6 +59,18 @@ internal sealed class ContainerTable(BundleSources sources, Crun crun, Reaper re
             {
                 _reserved.Remove(spec.ContainerId);
             }
+        }
+    }
+
+    /// <summary>Limits all containers together. All or none.</summary>
+    internal void Limit(ResourceLimits limits)
+    {
+        PrepareCgroup();
+        lock (_limitLock)
+        {
+            CgroupChange.Apply(
+                ContainerCgroup.Parent, CgroupLimits.Files(_limits, GuestHardware.This), CgroupLimits.Files(limits, GuestHardware.This));
+            _limits = limits;
         }
     }
 

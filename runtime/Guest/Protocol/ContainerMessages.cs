@@ -314,5 +314,6 @@ public sealed record ExecResult(int ExitCode);
 
 /// <summary>Changes limits.</summary>
 /// <param name="ContainerId">The container.</param>
-/// <param name="Resources">Zero and null fields are left as they are.</param>
-public sealed record UpdateRequest(string ContainerId, ResourceLimits Resources);
+/// <param name="Resources">All limits as they are to be from now on, so that sending it twice changes nothing more.</param>
+/// <param name="OomScoreAdjust">-1000 to 1000, for processes that still have the one the container was given.</param>
+public sealed record UpdateRequest(string ContainerId, ResourceLimits Resources, int OomScoreAdjust = 0);

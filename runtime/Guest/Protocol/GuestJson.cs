@@ -29,4 +29,5 @@ namespace Vks.Runtime.Guest.Protocol;
 [JsonSerializable(typeof(ExecSpec))]
 [JsonSerializable(typeof(ExecResult))]
 [JsonSerializable(typeof(UpdateRequest))]
+[JsonSerializable(typeof(ResourceLimits))]
 public sealed partial class GuestJson : JsonSerializerContext;

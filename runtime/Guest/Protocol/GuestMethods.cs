@@ -51,6 +51,9 @@ public static class GuestMethods
     /// <summary><see cref="ExecSpec"/> → <see cref="ExecResult"/>; Input, Output, Error carry its stdio. Cancel kills it.</summary>
     public const string Exec = "container.exec";
 
-    /// <summary><see cref="UpdateRequest"/> → <see cref="Empty"/>. Changes limits of a created or running container.</summary>
+    /// <summary><see cref="UpdateRequest"/> → <see cref="Empty"/>. Changes limits of a created or running container. All or nothing.</summary>
     public const string UpdateContainer = "container.update";
+
+    /// <summary><see cref="ResourceLimits"/> → <see cref="Empty"/>. Limits of all containers together, as they are to be from now on. All or nothing.</summary>
+    public const string LimitPod = "pod.limit";
 }

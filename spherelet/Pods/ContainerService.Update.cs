@@ -1,0 +1,102 @@
+using Vks.Runtime.Guest;
+using Vks.Runtime.Guest.Protocol;
+
+namespace Vks.Spherelet.Pods;
+
+internal sealed partial class ContainerService
+{
+    private const long MiB = 1024 * 1024;
+
+    /// <summary>How long the guest may take to go back to the limits it had when a change could not be kept.</summary>
+    private static readonly TimeSpan RestoreLimit = TimeSpan.FromSeconds(5);
+
+    /// <summary>Changes limits of a container that has not ended, all or none.</summary>
+    /// <param name="id">The container, or a beginning of its id.</param>
+    /// <param name="change">Zero and null fields are left as they are; <see cref="ResourceChange.Unlimited"/> takes a limit away.</param>
+    /// <param name="oomScoreAdjust">-1000 to 1000; 0 leaves it as it is.</param>
+    /// <param name="cancellationToken">Ends the work and undoes it.</param>
+    /// <exception cref="PodException">
+    /// <see cref="PodFault.WrongState"/>: it has ended, or is to have more memory than its machine. <see cref="PodFault.InvalidConfig"/>:
+    /// the limits contradict each other.
+    /// </exception>
+    /// <exception cref="GuestException">The guest's kernel refused; nothing is changed.</exception>
+    public async Task UpdateAsync(string id, ResourceLimits change, int oomScoreAdjust, CancellationToken cancellationToken)
+    {
+        Container container = table.FindContainer(id);
+        await container.Sandbox.Gate.WaitAsync(cancellationToken);
+        try
+        {
+            ContainerRecord record = table.FindContainer(container.Id).Record;
+            if (record.Phase == ContainerPhase.Exited)
+            {
+                throw new PodException(PodFault.WrongState, container.Id, $"Container {container.Id} has ended; limits are changed of one that is created or runs.");
+            }
+
+            RequireReady(container.Sandbox);
+            ContainerConfig changed = record.Config with
+            {
+                Resources = ResourceChange.Apply(record.Config.Resources, change),
+                OomScoreAdjust = oomScoreAdjust != 0 ? oomScoreAdjust : record.Config.OomScoreAdjust,
+            };
+            RequireMemory(container, changed.Resources.MemoryBytes);
+            try
+            {
+                await LimitInGuestAsync(container, changed, cancellationToken);
+                container.Change(present => present with { Config = changed });
+            }
+            catch (Exception cause) when (cause is not GuestException { ConnectionLost: false })
+            {
+                await RestoreLimitsAsync(container);
+                throw;
+            }
+
+            LimitsChanged(container.Id, changed.Resources.MemoryBytes, changed.Resources.CpuQuotaMicroseconds, changed.Resources.CpuShares);
+        }
+        finally
+        {
+            container.Sandbox.Gate.Release();
+        }
+    }
+
+    /// <summary>A machine's memory cannot grow while it runs, so more than it has would be a promise that nobody keeps.</summary>
+    private static void RequireMemory(Container container, long memoryBytes)
+    {
+        long most = (container.Sandbox.Machine!.Spec.MemoryMiB - MachinePlan.GuestOverheadMiB) * MiB;
+        if (memoryBytes > Math.Max(most, container.Record.Config.Resources.MemoryBytes))
+        {
+            throw new PodException(
+                PodFault.WrongState,
+                container.Id,
+                $"Container {container.Id} cannot have {memoryBytes} bytes of memory: its machine has {container.Sandbox.Machine.Spec.MemoryMiB} MiB, of which {MachinePlan.GuestOverheadMiB} are the guest's own, and that cannot grow while it runs. Make the pod anew with that limit.");
+        }
+    }
+
+    /// <summary>Puts in force in the guest what is kept of the container; not to be had is told in the log.</summary>
+    private async Task RestoreLimitsAsync(Container container)
+    {
+        using var patience = new CancellationTokenSource(RestoreLimit, time);
+        try
+        {
+            await LimitInGuestAsync(container, container.Record.Config, patience.Token);
+        }
+        catch (Exception cause) when (cause is GuestException or PodException or OperationCanceledException)
+        {
+            // The next daemon tries again, see AdoptAsync.
+            LimitsNotRestored(container.Id, cause);
+        }
+    }
+
+    private static Task<Empty> LimitInGuestAsync(Container container, ContainerConfig config, CancellationToken cancellationToken) =>
+        container.Sandbox.Guest.CallAsync(
+            GuestMethods.UpdateContainer,
+            new UpdateRequest(container.Id, config.Resources, config.OomScoreAdjust),
+            GuestJson.Default.UpdateRequest,
+            GuestJson.Default.Empty,
+            cancellationToken);
+
+    [LoggerMessage(3153, LogLevel.Information, "Container {ContainerId} has new limits: {MemoryBytes} bytes, {CpuQuota} us of CPU each period, {CpuShares} shares (0: none)")]
+    private partial void LimitsChanged(string containerId, long memoryBytes, long cpuQuota, long cpuShares);
+
+    [LoggerMessage(3154, LogLevel.Warning, "Container {ContainerId}: the guest may have other limits than those that are kept, until the daemon starts anew or they are changed again")]
+    private partial void LimitsNotRestored(string containerId, Exception cause);
+}
