@@ -3,7 +3,7 @@ using Tmds.Linux;
 namespace Vks.Runtime.Host;
 
 /// <summary>What a path leads to, symbolic links followed.</summary>
-internal enum FileKind
+public enum FileKind
 {
     /// <summary>Nothing, or nothing we may look at.</summary>
     Missing = 0,
@@ -19,15 +19,16 @@ internal enum FileKind
 }
 
 /// <summary>Tells kinds of files apart without opening them: opening a pipe waits for its other end.</summary>
-internal static class FileKinds
+public static class FileKinds
 {
     private const uint TypeMask = 0xf000; // S_IFMT, inode(7)
     private const uint BlockDevice = 0x6000;
     private const uint Regular = 0x8000;
 
     /// <summary>Looks at a path (stat(2)).</summary>
-    internal static unsafe FileKind Of(string path)
+    public static unsafe FileKind Of(string path)
     {
+        ArgumentNullException.ThrowIfNull(path);
         stat status = default;
         fixed (byte* name = Native.ZeroTerminated(path))
         {

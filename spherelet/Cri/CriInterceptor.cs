@@ -26,6 +26,7 @@ internal sealed partial class CriInterceptor(TimeProvider time, ILogger<CriInter
 
     private async Task<T> GuardAsync<T>(ServerCallContext context, Func<Task<T>> call)
     {
+        BrokenRequests.MarkRead(context);
         long start = time.GetTimestamp();
         string method = context.Method[(context.Method.LastIndexOf('/') + 1)..];
         try

@@ -33,6 +33,7 @@ internal static class CriRegistration
     /// <summary>Maps both services, under the present name of the API and the former one.</summary>
     public static void MapCri(this WebApplication app)
     {
+        app.UseBrokenRequests();
         app.UseFormerApi();
         app.UseRouting();
         app.MapGrpcService<RuntimeService>();

@@ -1,5 +1,6 @@
 using Vks.Runtime.Guest;
 using Vks.Runtime.Guest.Protocol;
+using Vks.Runtime.Host;
 using Vks.Spherelet.Images;
 
 namespace Vks.Spherelet.Pods;
@@ -15,6 +16,8 @@ internal sealed partial class ContainerService(
     TimeProvider time,
     ILogger<ContainerService> logger)
 {
+    private const long MaxSeccompBytes = 1024 * 1024;
+
     /// <summary>Makes a container in a ready pod. On failure nothing of it is left.</summary>
     /// <returns>Its id.</returns>
     /// <param name="podId">The pod, or a beginning of its id.</param>
@@ -198,6 +201,12 @@ internal sealed partial class ContainerService(
 
         try
         {
+            // Reading a pipe could last for ever, and some devices have no end.
+            if (FileKinds.Of(security.SeccompPath) != FileKind.Regular || new FileInfo(security.SeccompPath).Length > MaxSeccompBytes)
+            {
+                throw new IOException($"it is no regular file of at most {MaxSeccompBytes} bytes");
+            }
+
             string json = await File.ReadAllTextAsync(security.SeccompPath, cancellationToken);
             using var checkedJson = System.Text.Json.JsonDocument.Parse(json);
             return json;

@@ -78,7 +78,7 @@ internal sealed partial class PodService
     }
 
     /// <summary>Memory and vCPUs are those the machine was started with; less can be used of them, more cannot.</summary>
-    private void RequireSize(PodSandbox sandbox, PodConfig config)
+    private static void RequireSize(PodSandbox sandbox, PodConfig config)
     {
         MachineSpec machine = sandbox.Machine!.Spec;
         int memory = MachinePlan.MemoryMiB(config.Resources, config.Overhead, defaultMiB: 0);

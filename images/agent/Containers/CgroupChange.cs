@@ -1,6 +1,6 @@
 using System.Globalization;
-using Vks.Agent.Boot;
 using Vks.Agent.Channel;
+using Vks.Agent.Host;
 using Vks.Runtime.Guest.Protocol;
 
 namespace Vks.Agent.Containers;
@@ -67,7 +67,7 @@ internal static class CgroupChange
         }
         finally
         {
-            _ = Host.Libc.RemoveDirectory(folder);
+            _ = Libc.RemoveDirectory(folder);
         }
     }
 
