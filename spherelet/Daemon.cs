@@ -8,6 +8,7 @@ using Vks.Spherelet.Network;
 using Vks.Spherelet.Node;
 using Vks.Spherelet.Pods;
 using Vks.Spherelet.Streaming;
+using Vks.Spherelet.Telemetry;
 
 namespace Vks.Spherelet;
 
@@ -35,6 +36,17 @@ internal static partial class Daemon
         };
         builder.Services.AddStreaming(streaming);
         AddCollector(builder.Services, options);
+        IPEndPoint? metrics = string.IsNullOrEmpty(options.MetricsAddress) ? null : IPEndPoint.Parse(options.MetricsAddress);
+        if (metrics is not null)
+        {
+            builder.Services.AddMetricsEndpoint();
+        }
+
+        if (!string.IsNullOrEmpty(options.TracingEndpoint))
+        {
+            builder.Services.AddTracing(options);
+        }
+
         builder.Services.AddRouting();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = s_shutdownTimeout);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -42,6 +54,10 @@ internal static partial class Daemon
             kestrel.AddServerHeader = false;
             kestrel.ListenUnixSocket(options.SocketPath, static listen => listen.Protocols = HttpProtocols.Http2);
             kestrel.ListenForStreaming(streaming);
+            if (metrics is not null)
+            {
+                kestrel.ListenForMetrics(metrics);
+            }
         });
 
         await using WebApplication app = builder.Build();
@@ -52,6 +68,11 @@ internal static partial class Daemon
         }
 
         app.UseStreaming();
+        if (metrics is not null)
+        {
+            app.UseMetricsEndpoint();
+        }
+
         app.MapCri();
         await AdoptAsync(app.Services, cancellationToken);
         await app.StartAsync(cancellationToken);

@@ -135,6 +135,18 @@ internal sealed record SphereletOptions
     [Range(1, 86400, ErrorMessage = "streaming-idle-timeout-seconds must be 1 to 86400.")]
     public int StreamingIdleTimeoutSeconds { get; set; } = 14_400;
 
+    /// <summary>IP address and TCP port of the Prometheus endpoint, <c>127.0.0.1:9100</c>; null or empty for none. Whoever reaches it may read it.</summary>
+    [MetricsAddress]
+    public string? MetricsAddress { get; set; }
+
+    /// <summary>Collector of traces that speaks OTLP over gRPC: <c>host:port</c> without TLS, or a URL; null or empty for none.</summary>
+    [RegularExpression(@"^((https?://)?([^\s/:\[\]]+|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?/?)?$", ErrorMessage = "tracing-endpoint must be host:port or an http or https URL.")]
+    public string? TracingEndpoint { get; set; }
+
+    /// <summary>How many of a million traces that no caller began are sampled, 0 to 1000000. Default 0: a caller's trace is followed as he samples it, and no other.</summary>
+    [Range(0, 1_000_000, ErrorMessage = "tracing-sampling-rate-per-million must be 0 to 1000000.")]
+    public int TracingSamplingRatePerMillion { get; set; }
+
     /// <summary>trace, debug, information, warning, error or critical. Default information.</summary>
     [EnumDataType(typeof(LogLevel), ErrorMessage = "log-level must be trace, debug, information, warning, error or critical.")]
     public LogLevel LogLevel { get; set; } = LogLevel.Information;
@@ -188,6 +200,17 @@ internal sealed class IpAddressAttribute : ValidationAttribute
         System.Net.IPAddress.TryParse(value as string, out _)
             ? ValidationResult.Success
             : new ValidationResult($"streaming-address: '{value}' is not an IP address.");
+}
+
+/// <summary>An IPv4 or IPv6 address with a port, or nothing.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class MetricsAddressAttribute : ValidationAttribute
+{
+    /// <inheritdoc/>
+    protected override ValidationResult? IsValid(object? value, ValidationContext validationContext) =>
+        value is null or "" || (System.Net.IPEndPoint.TryParse((string)value, out System.Net.IPEndPoint? address) && address.Port > 0)
+            ? ValidationResult.Success
+            : new ValidationResult($"metrics-address: '{value}' is not an IP address with a port, such as 127.0.0.1:9100.");
 }
 
 /// <summary>Images are removed from a higher use of their file system on than the one at which that ends.</summary>

@@ -56,6 +56,9 @@ internal static class SphereletSettings
         new("streaming-address", "Address that exec, attach and port-forward are served on [127.0.0.1]", static (options, text) => options.StreamingAddress = text),
         new("streaming-port", "TCP port of that address; 0 for any free one [0]", static (options, text) => options.StreamingPort = Number(text)),
         new("streaming-idle-timeout-seconds", "When a silent exec, attach or port-forward is ended [14400]", static (options, text) => options.StreamingIdleTimeoutSeconds = Number(text)),
+        new("metrics-address", "IP address and port of the Prometheus endpoint, GET /metrics [none]", static (options, text) => options.MetricsAddress = text),
+        new("tracing-endpoint", "OpenTelemetry collector, OTLP over gRPC: host:port or a URL [none]", static (options, text) => options.TracingEndpoint = text),
+        new("tracing-sampling-rate-per-million", "Sampled traces of a million that no caller began; a caller's are followed as he samples them [0]", static (options, text) => options.TracingSamplingRatePerMillion = Number(text)),
         new("log-level", "trace, debug, information, warning, error or critical [information]", static (options, text) => options.LogLevel = Choice<LogLevel>(text)),
     ];
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.Extensions.Logging;
@@ -12,6 +13,11 @@ namespace Vks.Runtime.Guest;
 /// </remarks>
 public sealed class GuestClient : IAsyncDisposable
 {
+    /// <summary>The name of the spans' source: one span a call without streams, if it is part of a trace.</summary>
+    public const string SourceName = "Vks.Runtime.Guest";
+
+    private static readonly ActivitySource s_traces = new(SourceName);
+
     private readonly GuestConnection _connection;
 
     private GuestClient(GuestConnection connection) => _connection = connection;
@@ -59,8 +65,18 @@ public sealed class GuestClient : IAsyncDisposable
         JsonTypeInfo<TResult> resultType,
         CancellationToken cancellationToken)
     {
-        await using GuestCall<TResult> call = await OpenAsync(method, request, requestType, resultType, cancellationToken);
-        return await call.Completion;
+        using Activity? span = Activity.Current is null ? null : s_traces.StartActivity("agent", ActivityKind.Client);
+        span?.DisplayName = "agent " + method;
+        try
+        {
+            await using GuestCall<TResult> call = await OpenAsync(method, request, requestType, resultType, cancellationToken);
+            return await call.Completion;
+        }
+        catch (Exception exception)
+        {
+            span?.SetStatus(ActivityStatusCode.Error, exception.Message);
+            throw;
+        }
     }
 
     /// <summary>Opens a call with streams (exec, output, input, dial).</summary>

@@ -13,6 +13,7 @@ public sealed class CrxEngine : IAsyncDisposable
     private readonly AcceleratorProbe _probe;
     private readonly ConcurrentDictionary<MachineId, Machine> _machines = new();
     private readonly CrxEngineOptions _options;
+    private readonly EngineMeter _meter;
     private volatile bool _disposed;
 
     /// <summary>Reads nothing and starts nothing yet.</summary>
@@ -28,6 +29,7 @@ public sealed class CrxEngine : IAsyncDisposable
         _probe = new AcceleratorProbe(options, time, loggers.CreateLogger<AcceleratorProbe>());
         _backend = new CrxBackend(options, userIds, GetAcceleratorAsync, time, loggers);
         _adopter = new MachineAdopter(options, userIds, time, loggers);
+        _meter = new EngineMeter(() => _machines.Values);
     }
 
     /// <summary>All machines, in no order.</summary>
@@ -122,6 +124,7 @@ public sealed class CrxEngine : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _disposed = true;
+        _meter.Dispose();
         await _probe.DisposeAsync();
         await Task.WhenAll(_machines.Values.Select(machine => machine.LetGoAsync()));
         _machines.Clear();

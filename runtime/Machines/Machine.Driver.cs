@@ -69,7 +69,10 @@ public sealed partial class Machine
                 request.Done.SetException(new MachineException(refused.Fault, Id, $"{Describe(request.Command)} of machine {Id.Prefix} was refused. {refused.Reason}"));
                 break;
             case Admission.Accepted:
+                // What begins now belongs to the trace of who asked for it, and what the driver does later does not.
+                Activity.Current = request.Asker;
                 Begin(request);
+                Activity.Current = null;
                 break;
             case Admission.AlreadyAsked:
                 Join(request);
@@ -267,14 +270,18 @@ public sealed partial class Machine
 
     private async Task StartRunAsync()
     {
+        using Activity? span = MachineTelemetry.BeginStart(Spec);
+        long begin = _time.GetTimestamp();
         try
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(_giveUpStart.Token, _letGo.Token);
             IMachineRun run = await _backend.StartAsync(Spec, _console, either.Token);
+            MachineTelemetry.Started(span, _time.GetElapsedTime(begin), run);
             _events.Writer.TryWrite(new MachineEvent.Started(run));
         }
         catch (Exception exception)
         {
+            MachineTelemetry.StartFailed(span, exception);
             _events.Writer.TryWrite(new MachineEvent.StartFailed(exception));
         }
     }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Vks.Runtime.Guest;
@@ -45,7 +46,11 @@ public sealed partial class Machine : IAsyncDisposable
             Watch(adopted);
         }
 
-        _driver = Task.Run(RunAsync);
+        // The driver outlives the call that made the machine, so it must not be part of that call's trace.
+        using (ExecutionContext.SuppressFlow())
+        {
+            _driver = Task.Run(RunAsync);
+        }
     }
 
     /// <summary>Its name.</summary>
@@ -151,7 +156,7 @@ public sealed partial class Machine : IAsyncDisposable
 
     private async Task SendAsync(MachineCommand command, CancellationToken cancellationToken)
     {
-        var request = new MachineRequest(command, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var request = new MachineRequest(command, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), Activity.Current);
         try
         {
             await _requests.Writer.WriteAsync(request, cancellationToken);
@@ -185,8 +190,8 @@ public sealed partial class Machine : IAsyncDisposable
         Stages = run.Stages,
     };
 
-    /// <summary>A command and where its outcome goes.</summary>
-    private readonly record struct MachineRequest(MachineCommand Command, TaskCompletionSource Done);
+    /// <summary>A command, where its outcome goes, and the span of who asked.</summary>
+    private readonly record struct MachineRequest(MachineCommand Command, TaskCompletionSource Done, Activity? Asker);
 
     /// <summary>A snapshot and the promise of the one after it.</summary>
     private sealed class Publication(MachineSnapshot snapshot)

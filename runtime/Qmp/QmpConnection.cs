@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -16,7 +17,12 @@ internal sealed class QmpConnection : IAsyncDisposable
     /// <summary>A longer line is garbage. QEMU's longest answers have some hundred KiB.</summary>
     internal const int MaxLineBytes = 16 * 1024 * 1024;
 
+    /// <summary>The name of the spans' source: one span a command, if it is part of a trace.</summary>
+    internal const string SourceName = "Vks.Runtime.Qmp";
+
     private const int EventBacklog = 256;
+
+    private static readonly ActivitySource s_traces = new(SourceName);
 
     private readonly QmpTransport _transport;
     private readonly PipeReader _reader;
@@ -54,6 +60,8 @@ internal sealed class QmpConnection : IAsyncDisposable
     internal async Task<JsonElement> SendAsync<T>(
         string command, T arguments, JsonTypeInfo<QmpCommand<T>> commandType, SafeHandle? descriptor, CancellationToken cancellationToken)
     {
+        using Activity? span = Activity.Current is null ? null : s_traces.StartActivity("qmp", ActivityKind.Client);
+        span?.DisplayName = "qmp " + command;
         long id = Interlocked.Increment(ref _lastId);
         TaskCompletionSource<QmpLine> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
         _waiting[id] = answer;
@@ -70,6 +78,11 @@ internal sealed class QmpConnection : IAsyncDisposable
             return reply.Error is { } error
                 ? throw new QmpException(QmpFault.CommandFailed, command, $"QEMU refused {command}: {error.Desc} ({error.Class})", error.Class)
                 : reply.Return ?? default;
+        }
+        catch (Exception exception)
+        {
+            span?.SetStatus(ActivityStatusCode.Error, exception.Message);
+            throw;
         }
         finally
         {

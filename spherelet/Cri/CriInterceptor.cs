@@ -4,7 +4,7 @@ using Grpc.Core.Interceptors;
 
 namespace Vks.Spherelet.Cri;
 
-/// <summary>Around every CRI call: logs it, and turns what it throws into a status.</summary>
+/// <summary>Around every CRI call: logs, measures and traces it, and turns what it throws into a status.</summary>
 internal sealed partial class CriInterceptor(TimeProvider time, ILogger<CriInterceptor> logger) : Interceptor
 {
     /// <inheritdoc/>
@@ -29,16 +29,21 @@ internal sealed partial class CriInterceptor(TimeProvider time, ILogger<CriInter
         BrokenRequests.MarkRead(context);
         long start = time.GetTimestamp();
         string method = context.Method[(context.Method.LastIndexOf('/') + 1)..];
+        using Activity? span = CriTelemetry.Begin(context, method);
         try
         {
             T result = await call();
-            CallAnswered(method, time.GetElapsedTime(start).TotalMilliseconds);
+            TimeSpan took = time.GetElapsedTime(start);
+            CriTelemetry.End(span, method, Status.DefaultSuccess, took);
+            CallAnswered(method, took.TotalMilliseconds);
             return result;
         }
         catch (Exception cause)
         {
             Status status = CriStatus.From(cause, context.CancellationToken.IsCancellationRequested);
-            Log(method, status, time.GetElapsedTime(start).TotalMilliseconds, cause);
+            TimeSpan took = time.GetElapsedTime(start);
+            CriTelemetry.End(span, method, status, took);
+            Log(method, status, took.TotalMilliseconds, cause);
             throw new RpcException(status);
         }
     }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Vks.Spherelet.Images;
 
 /// <content>One pull, from its slot to its record.</content>
@@ -11,9 +13,10 @@ internal sealed partial class ImageStore
     {
         await _slots.WaitAsync(cancellationToken);
         using IDisposable use = Use();
+        using Activity? span = ImageTelemetry.BeginPull(image);
+        long start = _time.GetTimestamp();
         try
         {
-            long start = _time.GetTimestamp();
             LogPulling(image);
             ImageRecord record = await FetchWithDiskAsync(image, credentials, cancellationToken);
             lock (_lock)
@@ -24,7 +27,9 @@ internal sealed partial class ImageStore
                 _sweepWanted = true;
             }
 
-            LogPulled(image, record.Id, record.SizeBytes >> 10, _time.GetElapsedTime(start).TotalSeconds);
+            TimeSpan took = _time.GetElapsedTime(start);
+            ImageTelemetry.Pulled(span, took, record.SizeBytes);
+            LogPulled(image, record.Id, record.SizeBytes >> 10, took.TotalSeconds);
             return record.Id;
         }
         catch (Exception e)
@@ -39,6 +44,7 @@ internal sealed partial class ImageStore
                 }
             }
 
+            ImageTelemetry.Failed(span, _time.GetElapsedTime(start), known ?? e);
             LogPullFailed(image, (known ?? e).Message);
             if (known is null || ReferenceEquals(known, e))
             {

@@ -18,41 +18,8 @@ internal sealed partial class CniPodNetwork(PodNetworkOptions options, ILogger<C
     private readonly CniAttachmentStore _store = new(Path.Combine(options.StateDirectory, "pods"));
 
     /// <inheritdoc/>
-    public async Task<PodNetwork> SetUpAsync(PodNetworkRequest request, CancellationToken cancellationToken)
-    {
-        CniAttachment attachment = await PlanAsync(request, cancellationToken);
-        if (File.Exists(attachment.NetnsPath) || _store.Contains(request.PodId))
-        {
-            throw new NetworkException(
-                NetworkFault.HostFailed,
-                request.PodId,
-                $"Pod {request.PodId} cannot get a network: {attachment.NetnsPath} or a stored network of that id is there already. Tear it down first.");
-        }
-
-        try
-        {
-            await _store.SaveAsync(attachment, cancellationToken);
-            await PodNamespace.CreateAsync(request.PodId, cancellationToken);
-            attachment = attachment with { Result = await _invoker.AddAsync(attachment, cancellationToken) };
-            await _store.SaveAsync(attachment, cancellationToken);
-            (string mac, int mtu) = await PodNamespace.JoinTapAsync(request.PodId, InterfaceName, cancellationToken);
-            (IReadOnlyList<string> addresses, IReadOnlyList<GuestRoute> routes) = await ReadResultAsync(attachment, cancellationToken);
-            SetUp(request.PodId, string.Join(", ", addresses));
-            return new PodNetwork
-            {
-                Attachment = new NetworkAttachment(attachment.NetnsPath, PodNamespace.TapName, mac, mtu),
-                InterfaceName = InterfaceName,
-                Addresses = addresses,
-                Routes = routes,
-            };
-        }
-        catch (Exception)
-        {
-            // The caller's token may be the reason, and the undoing must be done all the same.
-            await UndoAsync(request, CancellationToken.None);
-            throw;
-        }
-    }
+    public Task<PodNetwork> SetUpAsync(PodNetworkRequest request, CancellationToken cancellationToken) =>
+        NetworkTelemetry.TraceAsync("network setup", () => SetUpOnceAsync(request, cancellationToken));
 
     /// <inheritdoc/>
     public Task TearDownAsync(PodNetworkRequest request, CancellationToken cancellationToken) =>
@@ -105,6 +72,42 @@ internal sealed partial class CniPodNetwork(PodNetworkOptions options, ILogger<C
         catch (Exception problem) when (problem is FormatException or IOException or UnauthorizedAccessException)
         {
             return new NetworkCondition(false, "CniConfigInvalid", problem.Message);
+        }
+    }
+
+    private async Task<PodNetwork> SetUpOnceAsync(PodNetworkRequest request, CancellationToken cancellationToken)
+    {
+        CniAttachment attachment = await PlanAsync(request, cancellationToken);
+        if (File.Exists(attachment.NetnsPath) || _store.Contains(request.PodId))
+        {
+            throw new NetworkException(
+                NetworkFault.HostFailed,
+                request.PodId,
+                $"Pod {request.PodId} cannot get a network: {attachment.NetnsPath} or a stored network of that id is there already. Tear it down first.");
+        }
+
+        try
+        {
+            await _store.SaveAsync(attachment, cancellationToken);
+            await PodNamespace.CreateAsync(request.PodId, cancellationToken);
+            attachment = attachment with { Result = await _invoker.AddAsync(attachment, cancellationToken) };
+            await _store.SaveAsync(attachment, cancellationToken);
+            (string mac, int mtu) = await PodNamespace.JoinTapAsync(request.PodId, InterfaceName, cancellationToken);
+            (IReadOnlyList<string> addresses, IReadOnlyList<GuestRoute> routes) = await ReadResultAsync(attachment, cancellationToken);
+            SetUp(request.PodId, string.Join(", ", addresses));
+            return new PodNetwork
+            {
+                Attachment = new NetworkAttachment(attachment.NetnsPath, PodNamespace.TapName, mac, mtu),
+                InterfaceName = InterfaceName,
+                Addresses = addresses,
+                Routes = routes,
+            };
+        }
+        catch (Exception)
+        {
+            // The caller's token may be the reason, and the undoing must be done all the same.
+            await UndoAsync(request, CancellationToken.None);
+            throw;
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Vks.Spherelet.Pods;
 
 /// <summary>One container: what is kept of it, its log, and the task that follows it in the guest.</summary>
@@ -62,7 +64,12 @@ internal sealed class Container(ContainerRecord record, PodSandbox sandbox, PodS
     public void Follow(ContainerLog log, Func<CancellationToken, Task> follow)
     {
         Log = log;
+
+        // The container outlives the call that started it, so following it is no part of that call's trace.
+        Activity? caller = Activity.Current;
+        Activity.Current = null;
         _following = follow(_letGo.Token);
+        Activity.Current = caller;
     }
 
     /// <summary>Marks an end that was known before this daemon started.</summary>

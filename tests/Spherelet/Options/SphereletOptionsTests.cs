@@ -47,6 +47,23 @@ public sealed class SphereletOptionsTests
         Assert.Equal(4, faults.Count);
     }
 
+    [Theory]
+    [InlineData("metrics-address", "127.0.0.1:9100", true)]
+    [InlineData("metrics-address", "[::1]:9100", true)]
+    [InlineData("metrics-address", "", true)]
+    [InlineData("metrics-address", "127.0.0.1", false)]
+    [InlineData("metrics-address", "localhost:9100", false)]
+    [InlineData("tracing-endpoint", "localhost:4317", true)]
+    [InlineData("tracing-endpoint", "[::1]:4317", true)]
+    [InlineData("tracing-endpoint", "https://collector.example:4317", true)]
+    [InlineData("tracing-endpoint", "", true)]
+    [InlineData("tracing-endpoint", "ftp://collector", false)]
+    [InlineData("tracing-endpoint", "two words", false)]
+    [InlineData("tracing-sampling-rate-per-million", "1000000", true)]
+    [InlineData("tracing-sampling-rate-per-million", "1000001", false)]
+    public void Addresses_of_metrics_and_traces_are_checked(string name, string value, bool good) => Assert.Equal(
+        good, SphereletOptionsLoader.Load(new Dictionary<string, string> { [name] = value }, s_none, "/nowhere.json", fileRequired: false).Faults.Count == 0);
+
     [Fact]
     public void A_settings_file_that_was_named_has_to_be_there_and_be_json()
     {

@@ -1,0 +1,75 @@
+using System.Diagnostics.Metrics;
+using Vks.Runtime.Machines;
+using Vks.Spherelet.Pods;
+
+namespace Vks.Spherelet.Telemetry;
+
+/// <summary>What the machines of pods take of the host beside what runs in them, looked at once for each scrape.</summary>
+internal sealed class PodOverheadMeter : IDisposable
+{
+    /// <summary>Its name.</summary>
+    public const string MeterName = "Vks.Spherelet.Pods";
+
+    private static readonly bool[] s_readiness = [true, false];
+
+    private readonly PodTable _table;
+    private readonly PodMeter _pods;
+    private readonly CrxEngine _engine;
+    private readonly Meter _meter = new(MeterName);
+    private IReadOnlyList<Figures> _latest = [];
+
+    /// <summary>Starts to offer the figures.</summary>
+    public PodOverheadMeter(PodTable table, PodMeter pods, CrxEngine engine)
+    {
+        (_table, _pods, _engine) = (table, pods, engine);
+        Offer("vks.pod.machine.memory.pss", "By", "Host memory of the pod's QEMU with the guest, shared pages in proportion", static pod => pod.Host.ProportionalBytes);
+        Offer("vks.pod.machine.memory.rss", "By", "The same, shared pages counted whole", static pod => pod.Host.ResidentBytes);
+        Offer("vks.pod.machine.memory.cgroup", "By", "Host memory on account of the machine's control group", static pod => pod.Host.GroupMemoryBytes);
+        Offer("vks.pod.machine.memory.overhead", "By", "Host memory beyond what the pod's containers use", static pod => pod.UsedBytes is { } used ? Math.Max(0, pod.Host.ProportionalBytes - used) : null);
+        _meter.CreateObservableCounter(
+            "vks.pod.machine.cpu", () => _latest.Select(static pod => new Measurement<double>(pod.Host.CpuTime.TotalSeconds, pod.Tags)), "s", "CPU time of the host used by the pod's QEMU, the guest's included");
+        _meter.CreateObservableGauge(
+            "vks.pods",
+            () => s_readiness.Select(ready => new Measurement<int>(
+                _table.Pods.Values.Count(pod => pod.IsReady == ready), new KeyValuePair<string, object?>("state", ready ? "Ready" : "NotReady"))),
+            null,
+            "Pod sandboxes by state");
+        _meter.CreateObservableGauge(
+            "vks.containers",
+            () => Enum.GetValues<ContainerPhase>().Select(phase => new Measurement<int>(
+                _table.Containers.Values.Count(container => container.Record.Phase == phase), new KeyValuePair<string, object?>("state", phase.ToString()))),
+            null,
+            "Containers by state");
+    }
+
+    /// <summary>Looks anew. A guest that does not answer leaves its overhead open; QEMU's own figures do not depend on it.</summary>
+    public async Task RefreshAsync(CancellationToken cancellationToken)
+    {
+        PodSandbox[] sandboxes = [.. _table.Pods.Values.Where(static sandbox => sandbox.IsReady)];
+        IReadOnlyList<PodReading> readings = await _pods.ReadAllAsync(sandboxes, PodMeter.AnswerLimit, cancellationToken);
+        Dictionary<string, long> used = readings.ToDictionary(static reading => reading.Sandbox.Id, static reading => reading.Pod.MemoryBytes);
+        _latest =
+        [
+            .. from sandbox in sandboxes
+               let host = sandbox.Machine is { } machine ? _engine.MeasureHost(machine) : null
+               where host is not null
+               select new Figures(Tags(sandbox), host, used.TryGetValue(sandbox.Id, out long bytes) ? bytes : null),
+        ];
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _meter.Dispose();
+
+    private void Offer(string name, string unit, string help, Func<Figures, long?> read) => _meter.CreateObservableGauge(
+        name, () => _latest.Where(pod => read(pod) is not null).Select(pod => new Measurement<long>(read(pod)!.Value, pod.Tags)), unit, help);
+
+    private static KeyValuePair<string, object?>[] Tags(PodSandbox sandbox) =>
+    [
+        new("namespace", sandbox.Record.Config.Name.Namespace),
+        new("pod", sandbox.Record.Config.Name.Name),
+        new("id", sandbox.Id),
+    ];
+
+    /// <summary>One pod's.</summary>
+    private sealed record Figures(KeyValuePair<string, object?>[] Tags, HostUsage Host, long? UsedBytes);
+}
