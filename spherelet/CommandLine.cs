@@ -37,7 +37,6 @@ internal static class CommandLine
         root.Subcommands.Add(Drain());
         root.Subcommands.Add(Ping());
         root.Subcommands.Add(Demo());
-        root.Subcommands.Add(Bench());
         root.Subcommands.Add(PrintVersion());
         return root;
     }
@@ -134,23 +133,6 @@ internal static class CommandLine
             async inner =>
             {
                 await DemoCommand.RunAsync(Load(parsed).SocketPath, parsed.GetRequiredValue(image), inner);
-                return 0;
-            },
-            token));
-        return command;
-    }
-
-    private static Command Bench()
-    {
-        Option<string> image = new("--image") { Description = "Image with a shell", Required = true };
-        Option<int> cycles = new("--cycles") { Description = "How many pods [20]", DefaultValueFactory = static _ => 20 };
-        Option<string> output = new("--output") { Description = "Write the raw samples to this file as JSON" };
-        Command command = new("bench", "Takes pods through their life over CRI, one after another, and tells how long each call took") { image, cycles, output };
-        command.SetAction((parsed, token) => InterruptibleAsync(
-            async inner =>
-            {
-                await BenchCommand.RunAsync(
-                    Load(parsed).SocketPath, parsed.GetRequiredValue(image), Math.Clamp(parsed.GetValue(cycles), 1, 10_000), parsed.GetValue(output), inner);
                 return 0;
             },
             token));

@@ -31,6 +31,7 @@ public sealed partial class DocumentTests
     [InlineData("spherelet")]
     [InlineData("supervisor")]
     [InlineData("images")]
+    [InlineData("bench")]
     [InlineData("tests")]
     public void Every_top_folder_has_a_readme_that_the_main_one_links(string folder)
     {

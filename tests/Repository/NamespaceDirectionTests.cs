@@ -20,6 +20,9 @@ public sealed partial class NamespaceDirectionTests
         ["spherelet/Images"] = ["Vks.Runtime.Qmp", "Vks.Runtime.Qemu", "Vks.Runtime.Machines", "Vks.Spherelet.Cri", "Vks.Spherelet.Pods", "Grpc."],
         ["spherelet/Network"] = ["Vks.Runtime.Qmp", "Vks.Runtime.Qemu", "Vks.Spherelet.Cri", "Vks.Spherelet.Pods", "Grpc."],
         ["supervisor"] = ["Vks.Runtime", "Vks.Spherelet"],
+        ["bench"] = ["Vks.Runtime.Machines", "Vks.Runtime.Guest", "Vks.Runtime.Qmp"],
+        ["bench/Results"] = ["Vks.Runtime", "Vks.Spherelet", "Vks.Bench.Arms", "Vks.Bench.Sections", "Vks.Bench.Report"],
+        ["bench/Report"] = ["Vks.Runtime", "Vks.Spherelet", "Vks.Bench.Arms", "Vks.Bench.Sections"],
         ["images/agent"] = ["Vks.Runtime.Host", "Vks.Runtime.Qemu", "Vks.Runtime.Qmp", "Vks.Runtime.Machines", "Vks.Spherelet"],
     };
 
@@ -69,6 +72,7 @@ public sealed partial class NamespaceDirectionTests
             ["runtime"] = "Vks.Runtime",
             ["spherelet"] = "Vks.Spherelet",
             ["supervisor"] = "Vks.Supervisor",
+            ["bench"] = "Vks.Bench",
             ["images/agent"] = "Vks.Agent",
             ["tests"] = "Vks.Tests",
         };

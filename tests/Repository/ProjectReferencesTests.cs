@@ -13,7 +13,9 @@ public sealed class ProjectReferencesTests
         ["spherelet/Vks.Spherelet.csproj"] = ["runtime/Vks.Runtime.csproj", "spherelet/Protos/Vks.Spherelet.Protos.csproj"],
         ["supervisor/Vks.Supervisor.csproj"] = [],
         ["images/agent/Vks.Agent.csproj"] = [],
-        ["tests/Vks.Tests.csproj"] = ["runtime/Vks.Runtime.csproj", "spherelet/Vks.Spherelet.csproj", "supervisor/Vks.Supervisor.csproj"],
+        ["bench/Vks.Bench.csproj"] = ["runtime/Vks.Runtime.csproj", "spherelet/Protos/Vks.Spherelet.Protos.csproj"],
+        ["tests/Vks.Tests.csproj"] =
+            ["runtime/Vks.Runtime.csproj", "spherelet/Vks.Spherelet.csproj", "supervisor/Vks.Supervisor.csproj", "bench/Vks.Bench.csproj"],
     };
 
     [Fact]

@@ -1,0 +1,78 @@
+using Grpc.Core;
+using Vks.Bench.Arms;
+using Vks.Bench.Results;
+
+namespace Vks.Bench.Sections;
+
+/// <summary>Pods one after another, arm after arm in turn: every call of a pod's life.</summary>
+internal sealed class SerialSection : ISection
+{
+    /// <summary>Stage of a machine's start that lies before QEMU is executed.</summary>
+    private const string BeforeExec = "files";
+
+    /// <inheritdoc/>
+    public string Name => Measures.Serial;
+
+    /// <inheritdoc/>
+    public string Title => "pods one after another";
+
+    /// <inheritdoc/>
+    public int CountSteps(BenchContext context) => context.Plan.SerialPods * context.Arms.Count;
+
+    /// <inheritdoc/>
+    public async Task RunAsync(BenchContext context, CancellationToken cancellationToken)
+    {
+        for (int round = 0; round < context.Plan.SerialPods; round++)
+        {
+            foreach (Arm arm in context.InTurn(round))
+            {
+                try
+                {
+                    await MeasureAsync(context, arm, cancellationToken);
+                }
+                catch (Exception problem) when (problem is RpcException or TimeoutException && !cancellationToken.IsCancellationRequested)
+                {
+                    context.Recorder.Fail(Name, arm.Name, problem.Message);
+                }
+
+                context.Step();
+            }
+        }
+    }
+
+    private async Task MeasureAsync(BenchContext context, Arm arm, CancellationToken cancellationToken)
+    {
+        await using BenchPod pod = new(arm, context.Registry.Image);
+        PodTimes times = await pod.StartWholeAsync(cancellationToken);
+        (double exec, _) = await pod.ExecAsync(["true"], cancellationToken);
+        MachineStart machine = await pod.ReadMachineAsync(cancellationToken);
+        double stop = await pod.StopAsync(cancellationToken);
+        double remove = await pod.RemoveAsync(cancellationToken);
+
+        void Add(string measure, double milliseconds) => context.Recorder.Add(Name, measure, arm.Name, "ms", milliseconds);
+        Add("RunPodSandbox", times.Run);
+        Add("CreateContainer", times.Create);
+        Add("StartContainer", times.Start);
+        Add(Measures.Sum, times.Sum);
+        Add(Measures.FirstByte, times.FirstByte);
+        Add(Measures.Exec, exec);
+        Add("StopPodSandbox", stop);
+        Add("RemovePodSandbox", remove);
+        if (machine.IsClone != (arm.Name == ArmNames.Clone))
+        {
+            // Its times stay, since users would wait for them too; its stages are not those of a clone.
+            context.Recorder.Fail(Name, arm.Name, machine.IsClone ? "a pod was a clone" : "a pod's machine booted: no template was ready");
+            return;
+        }
+
+        foreach ((string stage, double elapsed) in machine.Stages)
+        {
+            Add($"stage: {stage}", elapsed);
+        }
+
+        if (machine.Stages.Count > 0)
+        {
+            Add(Measures.ToAgent, machine.Stages.Where(static stage => stage.Key != BeforeExec).Sum(static stage => stage.Value));
+        }
+    }
+}
