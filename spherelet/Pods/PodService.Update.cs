@@ -80,6 +80,14 @@ internal sealed partial class PodService
     /// <summary>Memory and vCPUs are those the machine was started with; less can be used of them, more cannot.</summary>
     private static void RequireSize(PodSandbox sandbox, PodConfig config)
     {
+        if (config.Resources.CpuQuotaMicroseconds > 0 && config.Resources.CpuQuotaMicroseconds * 100 < PeriodOf(config))
+        {
+            throw new PodException(
+                PodFault.InvalidConfig,
+                sandbox.Id,
+                $"cpu_quota is {config.Resources.CpuQuotaMicroseconds} of {PeriodOf(config)}, less than a hundredth of a CPU: the pod's containers could not even end when they are killed.");
+        }
+
         MachineSpec machine = sandbox.Machine!.Spec;
         int memory = MachinePlan.MemoryMiB(config.Resources, config.Overhead, defaultMiB: 0);
         int vcpus = MachinePlan.VcpuCount(config.Resources, config.Overhead, defaultCount: 0, Environment.ProcessorCount);
@@ -91,6 +99,8 @@ internal sealed partial class PodService
                 $"Pod sandbox {sandbox.Id} would need a machine of {Math.Max(vcpus, 1)} vCPU and {memory} MiB, overhead included; its own has {machine.VcpuCount} and {machine.MemoryMiB} MiB and cannot grow while it runs. Make the pod anew with those limits.");
         }
     }
+
+    private static long PeriodOf(PodConfig config) => config.Resources.CpuPeriodMicroseconds > 0 ? config.Resources.CpuPeriodMicroseconds : 100_000;
 
     /// <summary>Puts in force what is kept of the pod; not to be had is told in the log.</summary>
     private async Task RestoreLimitsAsync(PodSandbox sandbox)

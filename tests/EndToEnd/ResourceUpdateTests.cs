@@ -1,3 +1,4 @@
+using System.Globalization;
 using Grpc.Core;
 using Vks.Spherelet.Client;
 using Vks.Spherelet.Cri.V1;
@@ -121,10 +122,15 @@ public sealed class ResourceUpdateTests(NodeLab lab)
         ExecSyncResponse hungry = await Runtime.ExecSyncAsync(
             new ExecSyncRequest { ContainerId = container, Cmd = { "dd", "if=/dev/zero", "of=/dev/null", "bs=60M", "count=1" }, Timeout = 60 }, cancellationToken: Token);
         Assert.Equal(137, hungry.ExitCode);
-        string used = await pod.ExecAsync(
-            container, Token, "sh", "-c", "u() { grep usage_usec /sys/fs/cgroup/cpu.stat | cut -d' ' -f2; }; a=$(u); (while :; do :; done) & sleep 3; kill $!; echo $(( ($(u) - a) / 1000 ))");
-        Assert.InRange(int.Parse(used, System.Globalization.CultureInfo.InvariantCulture), 1, 1500);
+        string[] used = (await pod.ExecAsync(
+            container, Token, "sh", "-c", "u() { echo $(grep usage_usec /sys/fs/cgroup/cpu.stat | cut -d' ' -f2) $(cut -d' ' -f1 /proc/uptime | tr -d .); }; a=$(u); (while :; do :; done) & sleep 3; kill $!; echo $a $(u)")).Split(' ');
+        long[] numbers = [.. used.Select(text => long.Parse(text, CultureInfo.InvariantCulture))];
 
+        // A fifth of the time, in hundredths of a second; as much again for a guest whose clock ticks late.
+        Assert.InRange((numbers[2] - numbers[0]) / 10_000, 1, (numbers[3] - numbers[1]) * 2 / 5);
+
+        RpcException little = await Assert.ThrowsAsync<RpcException>(() => UpdatePodAsync(pod.Id, new LinuxContainerResources { CpuQuota = 1000, CpuPeriod = 1_000_000 }));
+        Assert.Equal(StatusCode.InvalidArgument, little.StatusCode);
         RpcException memory = await Assert.ThrowsAsync<RpcException>(() => UpdatePodAsync(pod.Id, new LinuxContainerResources { CpuShares = 400, MemoryLimitInBytes = 4096 * MiB }));
         Assert.Equal(StatusCode.FailedPrecondition, memory.StatusCode);
         Assert.Contains("cannot grow", memory.Status.Detail, StringComparison.Ordinal);

@@ -16,7 +16,6 @@ public sealed class CriFuzzTests(NodeLab lab, ITestOutputHelper output)
     [Fact]
     public async Task Requests_at_random_never_crash_hang_disturb_or_leak()
     {
-        FuzzTime time = FuzzTime.Start(TimeSpan.FromSeconds(15));
         LeakCheck before = lab.TakeLeakCheck();
         string folder = Directory.CreateDirectory(Path.Combine(lab.Directory, "fuzz")).FullName;
         await MakeTrapsAsync(folder);
@@ -24,21 +23,28 @@ public sealed class CriFuzzTests(NodeLab lab, ITestOutputHelper output)
         string container = await bystander.StartAsync(Token, "sleep", "100000");
         using var fuzzer = new CriFuzzer(lab, folder);
         int daemon = lab.Daemon.Pid;
+        FuzzTime time = FuzzTime.Start(TimeSpan.FromSeconds(15));
         var steps = 0;
-        for (; time.GoesOn; steps++)
+        try
         {
-            await fuzzer.StepAsync(time.Seed + steps, [bystander.Id, container], Token);
-            if (steps % 50 == 0)
+            for (; steps == 0 || time.GoesOn; steps++)
             {
-                Assert.Equal("ok\n", await bystander.ExecAsync(container, Token, "echo", "ok"));
+                await fuzzer.StepAsync(time.Seed + steps, [bystander.Id, container], Token);
+                if (steps % 50 == 0)
+                {
+                    Assert.Equal("ok\n", await bystander.ExecAsync(container, Token, "echo", "ok"));
+                }
             }
+        }
+        finally
+        {
+            Report(time, steps, fuzzer, daemon);
         }
 
         Assert.Equal("ok\n", await bystander.ExecAsync(container, Token, "echo", "ok"));
         await fuzzer.EndAsync();
         await bystander.DisposeAsync();
         LeakCheck after = await LeakCheck.SettleAsync(lab.TakeLeakCheck, before, Token);
-        Report(time, steps, fuzzer, daemon);
         Assert.True(fuzzer.Faults.Count == 0, string.Join('\n', fuzzer.Faults.Values) + $"\n(seeds from {time.Seed} on)");
         Assert.Empty(before.Differences(after));
         Assert.InRange(after.DaemonDescriptors, 0, before.DaemonDescriptors + AllowedDescriptors);

@@ -110,7 +110,17 @@ internal sealed class CriFuzzer : IDisposable
             Faults.TryAdd(shape.Length < 200 ? shape : shape[..200], $"seed {seed}: {method.Name} answered {code}: {detail}\n  {Short(request)}");
         }
 
-        await UndoAsync(method.Name, code, answer, cancellationToken);
+        try
+        {
+            await UndoAsync(method.Name, code, answer, cancellationToken);
+        }
+        catch (RpcException failure)
+        {
+            // What was made stays, and the pod with it is made anew.
+            Faults.TryAdd($"undo {method.Name} {failure.StatusCode}", $"seed {seed}: what {method.Name} made cannot be removed: {failure.Status}\n  {Short(request)}");
+            await Victim.DisposeAsync();
+            Victim = null;
+        }
     }
 
     /// <summary>A pod that was asked for rightly; a host that is too busy to boot it in time is asked again.</summary>

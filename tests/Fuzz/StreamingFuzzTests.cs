@@ -20,13 +20,13 @@ public sealed class StreamingFuzzTests(NodeLab lab, ITestOutputHelper output)
     [Fact]
     public async Task Clients_at_random_are_hung_up_on_and_leave_no_process_and_no_descriptor()
     {
-        FuzzTime time = FuzzTime.Start(TimeSpan.FromSeconds(8));
         await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
         string container = await pod.StartAsync(Token, "sleep", "100000");
         int before = lab.TakeLeakCheck().DaemonDescriptors;
         var outcomes = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        FuzzTime time = FuzzTime.Start(TimeSpan.FromSeconds(8));
         var sessions = 0;
-        for (; time.GoesOn; sessions++)
+        for (; sessions == 0 || time.GoesOn; sessions++)
         {
             int seed = time.Seed + sessions;
             string outcome = await SessionAsync(new Random(seed), pod.Id, container, seed);
