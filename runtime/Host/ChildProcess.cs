@@ -49,6 +49,7 @@ internal sealed class ChildProcess : IDisposable
         try
         {
             int pid;
+            _ = Poller.Shared; // Its thread must not be made by the one that takes on the child's identity.
             using (write)
             {
                 pid = await DedicatedThread.RunAsync("vks-spawn", () => Spawner.Spawn(settings, write));

@@ -30,6 +30,9 @@ internal sealed record ChildSettings
     /// <summary>User to run as; null for the daemon's user. All capabilities go with it but its own.</summary>
     internal ChildUser? User { get; init; }
 
+    /// <summary>A file that it is handed for reading only when it opens it for writing, or null.</summary>
+    internal ReadOnlyStandIn? StandIn { get; init; }
+
     /// <summary>Group that the child is put into right after its start, or null.</summary>
     internal Cgroup? Cgroup { get; init; }
 }

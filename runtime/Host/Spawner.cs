@@ -28,6 +28,11 @@ internal static unsafe class Spawner
             {
                 int pid = 0;
                 TakeOnIdentity(settings);
+                if (settings.StandIn is { } standIn)
+                {
+                    OpenGate.Attend(standIn, OpenGate.Install(standIn));
+                }
+
                 int errno = NativeMethods.PosixSpawn(&pid, program, actions, attributes, arguments.Pointer, environment.Pointer);
                 if (settings.User is not null)
                 {

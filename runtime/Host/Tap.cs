@@ -41,6 +41,15 @@ internal static unsafe class Tap
         return Attach(name, subject);
     });
 
+    /// <summary>Makes a tap in a network namespace of its own, which nothing else can enter and which goes with the descriptor.</summary>
+    /// <param name="name">Its name, at most 15 bytes.</param>
+    /// <exception cref="HostException">No <c>/dev/net/tun</c>, or no right to make a namespace.</exception>
+    internal static Task<SafeFileHandle> MakeAloneAsync(string name) => DedicatedThread.RunAsync("vks-tap", () =>
+    {
+        Native.Check(LibC.unshare(LibC.CLONE_NEWNET), "unshare(CLONE_NEWNET)", name);
+        return Attach(name, $"tap {name}");
+    });
+
     private static SafeFileHandle Attach(string name, string subject)
     {
         SafeFileHandle tun = Native.Open("/dev/net/tun", LibC.O_RDWR, "load the kernel module tun");
