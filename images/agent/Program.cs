@@ -1,3 +1,4 @@
+using System.Text;
 using Vks.Agent.Boot;
 using Vks.Agent.Channel;
 using Vks.Agent.Containers;
@@ -73,7 +74,7 @@ internal static class Program
         var userNamespace = new PodUserNamespace(crun, personality);
         var containers = new ContainerTable(new BundleSources(images, share, personality, userNamespace), crun, reaper, new PodPidNamespace(reaper));
         var execs = new ExecTable(containers, crun, reaper, time);
-        var calls = new GuestCalls(personality, new PortDialer(personality), new PowerSwitch(containers, scratch, time));
+        var calls = new GuestCalls(personality, new PortDialer(personality), new PowerSwitch(containers, scratch, time), new WarmUp(crun));
 
         var methods = new MethodTable();
         calls.Register(methods);
@@ -104,17 +105,26 @@ internal static class Program
         }
     }
 
-    private static Func<HelloReply> Facts(long started)
+    private static Func<Hello, HelloReply> Facts(long started)
     {
         long ready = Clock.BootNanoseconds();
         string version = AppContext.GetData("Vks.Agent.Version") as string ?? "unknown";
-        // boot_id is read for every session: a clone resumes with the template's, and the kernel makes no new one.
-        return () => new HelloReply(
-            "", 0, 0, 0,
-            File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim(),
-            version,
-            File.ReadAllText("/proc/sys/kernel/osrelease").Trim(),
-            started,
-            ready);
+        string release = File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
+        return hello => new HelloReply("", 0, 0, 0, BootId(hello), version, release, started, ready);
+    }
+
+    /// <summary>
+    /// The kernel makes its boot id when it is first read, of its random numbers, which are the template's in every clone until they are
+    /// stirred. So a template does not read it, and all others stir first.
+    /// </summary>
+    private static string BootId(Hello hello)
+    {
+        if (hello.ForTemplate)
+        {
+            return "";
+        }
+
+        Entropy.Credit(Encoding.UTF8.GetBytes(hello.Nonce), creditedBytes: hello.Nonce.Length / 2);
+        return Descriptors.ReadLine("/proc/sys/kernel/random/boot_id");
     }
 }

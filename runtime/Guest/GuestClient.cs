@@ -41,20 +41,21 @@ public sealed class GuestClient : IAsyncDisposable
     /// <summary>Connects and shakes hands.</summary>
     /// <param name="connect">Gives a duplex stream to the guest, e.g. a <c>NetworkStream</c> that owns its socket; owned by the client from then on.</param>
     /// <param name="usedBefore">
-    /// Somebody may have spoken on this channel before (an adopted machine, a clone of a template): a half frame may be in the guest's
-    /// reader and is padded out, at the cost of 64 KiB of zeros. False for a guest that was just started.
+    /// Somebody may have spoken on this channel before (an adopted machine): a half frame may be in the guest's reader and is padded out, at
+    /// the cost of 64 KiB of zeros. False for a guest that was just started, booted or from a template: that was left at the end of a frame.
     /// </param>
+    /// <param name="forTemplate">The guest is about to be saved (<see cref="Hello.ForTemplate"/>).</param>
     /// <param name="logger">Events 2300 to 2399.</param>
     /// <param name="cancellationToken">The only deadline: a guest that boots answers when it is up, one that hangs never does.</param>
     /// <exception cref="GuestException">
     /// <see cref="GuestException.ConnectionLost"/>: the guest's end closed; <see cref="GuestFault.WrongState"/>: no common version.
     /// </exception>
     public static async Task<GuestClient> ConnectAsync(
-        Func<CancellationToken, ValueTask<Stream>> connect, bool usedBefore, ILogger logger, CancellationToken cancellationToken)
+        Func<CancellationToken, ValueTask<Stream>> connect, bool usedBefore, bool forTemplate, ILogger logger, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(connect);
         Stream stream = await connect(cancellationToken);
-        return new GuestClient(await GuestConnection.OpenAsync(stream, usedBefore, logger, cancellationToken));
+        return new GuestClient(await GuestConnection.OpenAsync(stream, usedBefore, forTemplate, logger, cancellationToken));
     }
 
     /// <summary>Calls a method without streams, e.g. <c>CallAsync(GuestMethods.Stats, new Empty(), GuestJson.Default.Empty, GuestJson.Default.GuestStats, ct)</c>.</summary>

@@ -41,13 +41,13 @@ internal sealed partial class GuestConnection : IAsyncDisposable
 
     /// <summary>Shakes hands over <paramref name="stream"/>, which the connection owns from here on, success or not.</summary>
     internal static async Task<GuestConnection> OpenAsync(
-        Stream stream, bool usedBefore, ILogger logger, CancellationToken cancellationToken)
+        Stream stream, bool usedBefore, bool forTemplate, ILogger logger, CancellationToken cancellationToken)
     {
         var reader = new FrameReader(stream);
         var writer = new FrameWriter(stream);
         try
         {
-            HelloReply session = await GuestHandshake.RunAsync(reader, writer, usedBefore, cancellationToken);
+            HelloReply session = await GuestHandshake.RunAsync(reader, writer, usedBefore, forTemplate, cancellationToken);
             SessionOpened(logger, session.BootId, session.AgentVersion, session.Version, reader.SkippedBytes);
             return new GuestConnection(stream, reader, writer, session, logger);
         }

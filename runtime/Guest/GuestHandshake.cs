@@ -10,10 +10,10 @@ internal static class GuestHandshake
     /// <summary>Runs it; the token is the only deadline.</summary>
     /// <exception cref="GuestException">WrongState: no common version. ConnectionLost: the guest's end closed.</exception>
     internal static async Task<HelloReply> RunAsync(
-        FrameReader reader, FrameWriter writer, bool usedBefore, CancellationToken cancellationToken)
+        FrameReader reader, FrameWriter writer, bool usedBefore, bool forTemplate, CancellationToken cancellationToken)
     {
         var hello = new Hello(
-            Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), ProtocolLimits.OldestVersion, ProtocolLimits.Version);
+            Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), ProtocolLimits.OldestVersion, ProtocolLimits.Version, forTemplate);
         if (usedBefore)
         {
             writer.PostPadding();

@@ -72,7 +72,7 @@ public sealed class GuestFuzzTests(ITestOutputHelper output)
             var random = new Random(time.Seed + agents);
             (FakeAgentWire host, FakeAgentWire guest) = FakeAgentWire.CreatePair();
             await using var agent = new FakeAgent(guest);
-            Task<GuestClient> connecting = GuestClient.ConnectAsync(_ => ValueTask.FromResult<Stream>(host), usedBefore: false, NullLogger.Instance, GuestRig.Deadline);
+            Task<GuestClient> connecting = GuestClient.ConnectAsync(_ => ValueTask.FromResult<Stream>(host), usedBefore: false, forTemplate: false, NullLogger.Instance, GuestRig.Deadline);
             await agent.AcceptHelloAsync(GuestRig.Deadline);
             GuestClient client = await connecting.WaitAsync(s_limit, Token);
             Task[] calls = [.. Enumerable.Range(0, 4).Select(_ => CallAsync(client, ends))];

@@ -251,7 +251,7 @@ public sealed class GuestSessionTests
     {
         (FakeAgentWire host, FakeAgentWire guest) = FakeAgentWire.CreatePair();
         _ = PlayAsync();
-        return GuestClient.ConnectAsync(_ => ValueTask.FromResult<Stream>(host), usedBefore: false, NullLogger.Instance, token ?? GuestRig.Deadline);
+        return GuestClient.ConnectAsync(_ => ValueTask.FromResult<Stream>(host), usedBefore: false, forTemplate: false, NullLogger.Instance, token ?? GuestRig.Deadline);
 
         async Task PlayAsync()
         {

@@ -6,7 +6,7 @@ using Vks.Runtime.Guest.Protocol;
 namespace Vks.Agent.Boot;
 
 /// <summary>The methods about the guest as a whole.</summary>
-internal sealed class GuestCalls(PodPersonality personality, PortDialer dialer, PowerSwitch power)
+internal sealed class GuestCalls(PodPersonality personality, PortDialer dialer, PowerSwitch power, WarmUp warmUp)
 {
     private static readonly Empty _empty = new();
     private readonly TaskCompletionSource _powerOff = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -19,6 +19,11 @@ internal sealed class GuestCalls(PodPersonality personality, PortDialer dialer, 
         {
             await personality.ApplyAsync(request, token);
             return _empty;
+        });
+        methods.Register(GuestMethods.WarmUp, static () => GuestJson.Default.Empty, static () => GuestJson.Default.Empty, async (_, empty, _) =>
+        {
+            await warmUp.RunAsync();
+            return empty;
         });
         methods.Register(GuestMethods.Dial, static () => GuestJson.Default.DialRequest, static () => GuestJson.Default.Empty, dialer.DialAsync);
         methods.Register(GuestMethods.PowerOff, static () => GuestJson.Default.Empty, static () => GuestJson.Default.Empty, (_, _, _) =>

@@ -7,12 +7,15 @@ namespace Vks.Agent.Channel;
 /// <param name="transport">Where the host's connections come from.</param>
 /// <param name="methods">What is answered.</param>
 /// <param name="facts">
-/// The agent's HelloReply; called for every Hello. Nonce, Version, OldestVersion and NewestVersion are overwritten by the channel.
+/// The agent's HelloReply; called for every Hello, before anything of its session. Nonce, Version, OldestVersion and NewestVersion are overwritten by the channel.
 /// </param>
 /// <param name="log">Writes one line to the guest's console.</param>
-internal sealed class AgentChannel(IChannelTransport transport, MethodTable methods, Func<HelloReply> facts, Action<string> log)
+internal sealed class AgentChannel(IChannelTransport transport, MethodTable methods, Func<Hello, HelloReply> facts, Action<string> log)
 {
     private static readonly TimeSpan AcceptRetry = TimeSpan.FromSeconds(1);
+
+    // Kept from session to session: a clone that makes a new one waits for its kernel to hand out the memory.
+    private readonly byte[] _buffer = FrameReader.NewBuffer();
 
     private FrameWriter? _writer;
     private AgentSession? _session;
@@ -51,7 +54,7 @@ internal sealed class AgentChannel(IChannelTransport transport, MethodTable meth
 
     private async Task ServeAsync(Stream stream, CancellationToken cancellationToken)
     {
-        using var reader = new FrameReader(stream);
+        using var reader = new FrameReader(stream, _buffer);
         var writer = new FrameWriter(stream);
         Volatile.Write(ref _writer, writer);
         try
@@ -98,7 +101,7 @@ internal sealed class AgentChannel(IChannelTransport transport, MethodTable meth
             }
         }
 
-        HelloReply reply = facts() with
+        HelloReply reply = facts(hello) with
         {
             Nonce = hello.Nonce,
             Version = shared ? version : 0,
@@ -106,7 +109,7 @@ internal sealed class AgentChannel(IChannelTransport transport, MethodTable meth
             NewestVersion = ProtocolLimits.Version,
         };
         writer.Post(FrameKind.HelloReply, default, 0, JsonSerializer.SerializeToUtf8Bytes(reply, GuestJson.Default.HelloReply));
-        _hadSession = true;
+        _hadSession |= !hello.ForTemplate; // That one ends in order, and a clone has a host of its own.
         if (shared && _session is null)
         {
             Volatile.Write(ref _session, new AgentSession(hello.Nonce, writer, methods, log));

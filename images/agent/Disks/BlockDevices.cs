@@ -51,7 +51,7 @@ internal sealed class BlockDevices(KernelEvents events, TimeProvider time, strin
 
     private string? Look(string serial)
     {
-        foreach (string block in Directory.GetDirectories(sysBlock, "sd*"))
+        foreach (string block in Blocks())
         {
             string node = Path.Combine(dev, Path.GetFileName(block));
             if (SerialOf(block) == serial && CanBeOpened(node))
@@ -78,15 +78,23 @@ internal sealed class BlockDevices(KernelEvents events, TimeProvider time, strin
     }
 
     private IEnumerable<string> Present() =>
-        Directory.GetDirectories(sysBlock, "sd*").Select(block => $"{Path.GetFileName(block)}='{SerialOf(block)}'");
+        Blocks().Select(block => $"{Path.GetFileName(block)}='{SerialOf(block)}'");
+
+    // virtio-blk first: it is there from the beginning, so there are few of them and no wait.
+    private IEnumerable<string> Blocks() => Directory.GetDirectories(sysBlock, "vd*").Concat(Directory.GetDirectories(sysBlock, "sd*"));
 
     private static string? SerialOf(string block)
     {
         try
         {
+            if (Path.GetFileName(block).StartsWith('v'))
+            {
+                return Descriptors.ReadLine(Path.Combine(block, "serial"));
+            }
+
             return ParseSerial(File.ReadAllBytes(Path.Combine(block, "device", "vpd_pg80")));
         }
-        catch (IOException)
+        catch (Exception exception) when (exception is IOException or AgentException)
         {
             // Unplugged while we looked, or not yet complete: its announcement follows.
             return null;

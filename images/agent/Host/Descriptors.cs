@@ -51,6 +51,20 @@ internal static unsafe class Descriptors
         }
     }
 
+    /// <summary>Reads the first line of a small file of the kernel's; .NET's own way goes through much more code.</summary>
+    internal static string ReadLine(string path)
+    {
+        int fd = Open(path, Constants.OpenReadOnly);
+        try
+        {
+            return ReadAll(fd, 256).Trim();
+        }
+        finally
+        {
+            _ = Libc.Close(fd);
+        }
+    }
+
     /// <summary>Reads a file below <paramref name="root"/> as a process rooted there would see it: links never lead out of it.</summary>
     /// <returns>Its text, or null when there is no such file.</returns>
     internal static string? ReadInRoot(string root, string path, int limitBytes)

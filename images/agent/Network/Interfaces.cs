@@ -34,6 +34,19 @@ internal static class Interfaces
         }
     }
 
+    /// <summary>Goes through the kernel's and our code without changing anything.</summary>
+    internal static void Look()
+    {
+        using var netlink = new Netlink();
+        foreach (string path in Directory.GetDirectories(SysNet))
+        {
+            if (Directory.Exists(Path.Combine(path, "device")) && IsDown(path))
+            {
+                netlink.Send(LinkMessages.SetUp(IndexOf(Path.GetFileName(path)), false), $"Leaving {path} down");
+            }
+        }
+    }
+
     private static void Configure(Netlink netlink, GuestInterface wanted)
     {
         byte[] mac = LinkMessages.ParseMac(wanted.Mac);

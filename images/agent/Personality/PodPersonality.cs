@@ -43,7 +43,7 @@ internal sealed class PodPersonality(Scratch scratch, Share share)
         {
             UserNamespace = personality.UserNamespace;
             Clock.Set(personality.WallClockUnixNanoseconds);
-            Entropy.Credit(personality.Entropy);
+            Entropy.Credit(personality.Entropy, personality.Entropy.Length);
             SetNames(personality);
             Interfaces.Configure(personality);
             Sysctls.Write(personality.Sysctls);

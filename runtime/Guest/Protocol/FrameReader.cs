@@ -5,12 +5,14 @@ namespace Vks.Runtime.Guest.Protocol;
 /// Holds at most one frame batch and one half-joined message (<see cref="ProtocolLimits.MaxMessageBytes"/>), whatever the peer
 /// sends. Only one <see cref="ReadAsync"/> at a time.
 /// </remarks>
-internal sealed class FrameReader(Stream stream) : IDisposable
+/// <param name="stream">Where the bytes come from.</param>
+/// <param name="buffer">From <see cref="NewBuffer"/>, for one who opens many readers one after another; null: one of its own.</param>
+internal sealed class FrameReader(Stream stream, byte[]? buffer = null) : IDisposable
 {
     private const int BufferBytes = 2 * (ProtocolLimits.MaxFramePayloadBytes + ProtocolLimits.HeaderBytes);
     private const byte FirstMagicByte = 0x56;
 
-    private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(BufferBytes);
+    private readonly byte[] _buffer = buffer ?? NewBuffer();
     private readonly MessageJoiner _joiner = new();
     private FrameHeader? _pending;
     private int _start;
@@ -27,6 +29,9 @@ internal sealed class FrameReader(Stream stream) : IDisposable
 
     /// <summary>Bytes that were no frame, or a message whose rest never came.</summary>
     public long SkippedBytes { get; private set; }
+
+    /// <summary>Room for what a reader holds.</summary>
+    internal static byte[] NewBuffer() => GC.AllocateUninitializedArray<byte>(BufferBytes);
 
     /// <summary>Reads the next message; false at the end of the stream.</summary>
     /// <param name="cancellationToken">Ends the reading; the reader cannot be used after that.</param>

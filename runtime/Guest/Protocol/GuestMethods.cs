@@ -12,6 +12,9 @@ public static class GuestMethods
     /// <summary><see cref="Empty"/> → <see cref="Empty"/>. Answers, then stops containers, syncs and powers off.</summary>
     public const string PowerOff = "guest.poweroff";
 
+    /// <summary><see cref="Empty"/> → <see cref="Empty"/>. Goes once through what every pod needs, so that a template has it in memory; changes nothing.</summary>
+    public const string WarmUp = "guest.warmup";
+
     /// <summary><see cref="Empty"/> → <see cref="GuestStats"/>: the guest and all its containers in one answer.</summary>
     public const string Stats = "guest.stats";
 

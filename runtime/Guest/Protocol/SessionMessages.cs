@@ -6,14 +6,18 @@ namespace Vks.Runtime.Guest.Protocol;
 /// <param name="Nonce">Random; the reply repeats it, so that an answer to an earlier daemon is not taken for ours.</param>
 /// <param name="OldestVersion">The oldest protocol version the host speaks.</param>
 /// <param name="NewestVersion">The newest protocol version the host speaks.</param>
-public sealed record Hello(string Nonce, int OldestVersion, int NewestVersion);
+/// <param name="ForTemplate">
+/// The guest is about to be saved for others to start from: whatever must differ between them may not be made now. In every other session
+/// the agent first takes the nonce into the kernel's random pool.
+/// </param>
+public sealed record Hello(string Nonce, int OldestVersion, int NewestVersion, bool ForTemplate = false);
 
 /// <summary>Answers <see cref="Hello"/>.</summary>
 /// <param name="Nonce">The nonce of the Hello that is answered.</param>
 /// <param name="Version">The version chosen, or 0 when the ranges do not meet; the session is then closed to requests.</param>
 /// <param name="OldestVersion">The oldest version the agent speaks.</param>
 /// <param name="NewestVersion">The newest version the agent speaks.</param>
-/// <param name="BootId">The guest's /proc/sys/kernel/random/boot_id.</param>
+/// <param name="BootId">The guest's /proc/sys/kernel/random/boot_id; empty in a session for a template, since the kernel makes it when it is first read.</param>
 /// <param name="AgentVersion">The agent's own version, for people.</param>
 /// <param name="KernelRelease">What <c>uname -r</c> says in the guest.</param>
 /// <param name="AgentStartNanoseconds">Guest CLOCK_BOOTTIME when the agent's first instruction ran.</param>
