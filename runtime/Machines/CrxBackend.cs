@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 using Vks.Runtime.Host;
 using Vks.Runtime.Qemu;
+using Vks.Runtime.Templates;
 
 namespace Vks.Runtime.Machines;
 
@@ -9,6 +11,7 @@ internal sealed partial class CrxBackend(
     CrxEngineOptions options,
     UserIdPool userIds,
     Func<CancellationToken, Task<AcceleratorReport>> accelerator,
+    TemplateKeeper templates,
     TimeProvider time,
     ILoggerFactory loggers) : IMachineBackend
 {
@@ -29,8 +32,18 @@ internal sealed partial class CrxBackend(
     public async Task<IMachineRun> StartAsync(MachineSpec spec, ConsoleLog console, CancellationToken cancellationToken)
     {
         AcceleratorReport report = await accelerator(cancellationToken);
-        var plan = new BootPlan(report.IsKvm ? QemuAccelerator.Kvm : QemuAccelerator.Tcg, options.BootTimeout, BootTries);
-        return await BootAsync(spec, console, plan, markStarted: true, cancellationToken);
+        var plan = new BootPlan(report.IsKvm ? QemuAccelerator.Kvm : QemuAccelerator.Tcg, options.BootTimeout, BootTries)
+        {
+            Template = templates.Find(spec, report.IsKvm),
+            OnTemplateFault = templates.Drop,
+        };
+        CrxRun run = await BootAsync(spec, console, plan, markStarted: true, cancellationToken);
+        if (run.Template is null)
+        {
+            _ = templates.WantAsync(spec, report.IsKvm);
+        }
+
+        return run;
     }
 
     /// <summary>Boots a machine as planned; on failure nothing is left.</summary>
@@ -59,6 +72,10 @@ internal sealed partial class CrxBackend(
             undo.Push("folders", () => MachineCleaner.DeleteFolders(files));
             MakeFolder(files.StateDirectory);
             MakeFolder(files.RuntimeDirectory);
+            if (plan.SaveTo is not null && spec.SharedDirectory is not null)
+            {
+                MakeFolder(files.EmptyShare);
+            }
 
             step = "writing its record";
             var record = new MachineRecord { Version = MachineRecord.CurrentVersion, Spec = spec, Started = false, UserId = userId };
@@ -81,7 +98,7 @@ internal sealed partial class CrxBackend(
 
             step = "booting it";
             var boot = new MachineBoot(options, files, guest, cgroup, time, loggers);
-            CrxRun run = await boot.RunAsync(record, console, plan, filesStage, userIds, cancellationToken);
+            CrxRun run = await StartAsync(boot, record, console, plan, filesStage, cancellationToken);
             undo.Push("QEMU", () => EndAsync(run));
             if (markStarted)
             {
@@ -95,6 +112,26 @@ internal sealed partial class CrxBackend(
         {
             throw CrxFaults.Translate(spec.Id, step, exception);
         }
+    }
+
+    /// <summary>From the template if there is one. A template that does not work is given up, and the machine boots.</summary>
+    private async Task<CrxRun> StartAsync(
+        MachineBoot boot, MachineRecord record, ConsoleLog console, BootPlan plan, StageTime filesStage, CancellationToken cancellationToken)
+    {
+        if (plan.Template is { } template)
+        {
+            try
+            {
+                return await boot.RunAsync(record, console, plan with { Tries = 1 }, filesStage, userIds, cancellationToken);
+            }
+            catch (MachineException exception) when (exception.Fault is MachineFault.QemuFailed or MachineFault.AgentFailed or MachineFault.BootTimedOut)
+            {
+                CloneFailed(exception, record.Spec.Id, template.Name);
+                plan.OnTemplateFault?.Invoke(template);
+            }
+        }
+
+        return await boot.RunAsync(record, console, plan with { Template = null }, filesStage, userIds, cancellationToken);
     }
 
     private static async ValueTask EndAsync(CrxRun run)
@@ -113,10 +150,23 @@ internal sealed partial class CrxBackend(
 
     [LoggerMessage(2010, LogLevel.Error, "Machine {MachineId}: undoing its start left the {What} behind")]
     private partial void UndoFailed(Exception exception, MachineId machineId, string what);
+
+    [LoggerMessage(2013, LogLevel.Warning, "Machine {MachineId}: template {Template} gave no running guest and is dropped; the machine boots")]
+    private partial void CloneFailed(Exception exception, MachineId machineId, string template);
 }
 
 /// <summary>How to boot.</summary>
 /// <param name="Accelerator">What runs the guest.</param>
 /// <param name="Timeout">How long one try may take until the agent answers.</param>
 /// <param name="Tries">How often a boot that hangs is begun.</param>
-internal sealed record BootPlan(QemuAccelerator Accelerator, TimeSpan Timeout, int Tries);
+internal sealed record BootPlan(QemuAccelerator Accelerator, TimeSpan Timeout, int Tries)
+{
+    /// <summary>What to start from instead of booting, or null.</summary>
+    internal Template? Template { get; init; }
+
+    /// <summary>Told when the template gave no running guest.</summary>
+    internal Action<Template>? OnTemplateFault { get; init; }
+
+    /// <summary>Where the guest's memory is to be left, for a machine that becomes a template; else null.</summary>
+    internal SafeFileHandle? SaveTo { get; init; }
+}

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using Vks.Runtime.Templates;
 
 namespace Vks.Runtime.Machines;
 
@@ -11,6 +12,7 @@ public sealed class CrxEngine : IAsyncDisposable
     private readonly CrxBackend _backend;
     private readonly MachineAdopter _adopter;
     private readonly AcceleratorProbe _probe;
+    private readonly TemplateKeeper _templates;
     private readonly ConcurrentDictionary<MachineId, Machine> _machines = new();
     private readonly CrxEngineOptions _options;
     private readonly EngineMeter _meter;
@@ -27,7 +29,8 @@ public sealed class CrxEngine : IAsyncDisposable
         _machineLogger = loggers.CreateLogger<Machine>();
         var userIds = new UserIdPool(options.FirstUserId);
         _probe = new AcceleratorProbe(options, time, loggers.CreateLogger<AcceleratorProbe>());
-        _backend = new CrxBackend(options, userIds, GetAcceleratorAsync, time, loggers);
+        _templates = new TemplateKeeper(options, BootTemplateAsync, time, loggers.CreateLogger<TemplateKeeper>());
+        _backend = new CrxBackend(options, userIds, GetAcceleratorAsync, _templates, time, loggers);
         _adopter = new MachineAdopter(options, userIds, time, loggers);
         _meter = new EngineMeter(() => _machines.Values);
     }
@@ -120,12 +123,23 @@ public sealed class CrxEngine : IAsyncDisposable
     /// <param name="cancellationToken">Ends the probing.</param>
     public Task<AcceleratorReport> GetAcceleratorAsync(CancellationToken cancellationToken) => _probe.GetAsync(BootOnceAsync, cancellationToken);
 
+    /// <summary>Has a template made, or the one on disk checked, in the background, so that the first machine of that shape need not boot.</summary>
+    /// <param name="shape">What the machines will ask for.</param>
+    /// <param name="cancellationToken">Ends the waiting; what is under way goes on.</param>
+    /// <returns>Whether machines of that shape can start from it now.</returns>
+    public async Task<bool> WantTemplateAsync(TemplateShape shape, CancellationToken cancellationToken)
+    {
+        AcceleratorReport report = await GetAcceleratorAsync(cancellationToken);
+        return await _templates.WantAsync(TemplateBuilder.SpecOf(shape), report.IsKvm).WaitAsync(cancellationToken);
+    }
+
     /// <summary>Leaves the machines running and lets go of them. A start under way is undone.</summary>
     public async ValueTask DisposeAsync()
     {
         _disposed = true;
         _meter.Dispose();
         await _probe.DisposeAsync();
+        await _templates.DisposeAsync();
         await Task.WhenAll(_machines.Values.Select(machine => machine.LetGoAsync()));
         _machines.Clear();
     }
@@ -136,6 +150,9 @@ public sealed class CrxEngine : IAsyncDisposable
         _machines.TryRemove(new KeyValuePair<MachineId, Machine>(machine.Id, machine));
         await machine.LetGoAsync();
     }
+
+    private Task<CrxRun> BootTemplateAsync(MachineSpec spec, ConsoleLog console, BootPlan plan, CancellationToken cancellationToken) =>
+        _backend.BootAsync(spec, console, plan, markStarted: false, cancellationToken);
 
     private async Task BootOnceAsync(MachineSpec spec, BootPlan plan, CancellationToken cancellationToken)
     {

@@ -21,6 +21,9 @@ public sealed record CrxEngineOptions
     /// <summary>How long one boot may take until the agent answers; a second try follows. Default 20 s.</summary>
     public TimeSpan BootTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
+    /// <summary>Disk space for templates in MiB; those least recently used go first. 0: every machine boots. Default 2048.</summary>
+    public int TemplateBudgetMiB { get; init; } = 2048;
+
     /// <summary>First of 65536 host user ids that QEMU processes run as, one each. Default 2000000.</summary>
     public uint FirstUserId { get; init; } = 2_000_000;
 }

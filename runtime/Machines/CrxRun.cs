@@ -36,6 +36,9 @@ internal sealed class CrxRun : IMachineRun
     public string KernelRelease => _record.KernelRelease ?? "";
 
     /// <inheritdoc/>
+    public string? Template => _record.Template;
+
+    /// <inheritdoc/>
     public DateTimeOffset Since => _record.Since;
 
     /// <inheritdoc/>
@@ -59,6 +62,16 @@ internal sealed class CrxRun : IMachineRun
     /// <inheritdoc/>
     public Task AskPowerOffAsync(CancellationToken cancellationToken) =>
         Guest.CallAsync(GuestMethods.PowerOff, new Empty(), GuestJson.Default.Empty, GuestJson.Default.Empty, cancellationToken);
+
+    /// <summary>Closes the agent's channel and writes the devices' state; the guest stands still afterwards. Its memory must be that of a template.</summary>
+    internal async Task SaveAsync(SafeFileHandle state, CancellationToken cancellationToken)
+    {
+        await _parts.Guest.DisposeAsync();
+
+        // The guest is told of the closed channel and settles: who is restored begins with waiting for a host.
+        await Task.Delay(TimeSpan.FromMilliseconds(300), cancellationToken);
+        await _parts.Qmp.SaveStateAsync(state, cancellationToken);
+    }
 
     /// <inheritdoc/>
     public void Terminate()

@@ -23,14 +23,16 @@ internal sealed class GuestLink : IAsyncDisposable
     /// <summary>Connects and waits until the agent answers; the token is the only deadline.</summary>
     /// <param name="socketPath">QEMU's socket.</param>
     /// <param name="usedBefore">An earlier daemon may have spoken on it.</param>
+    /// <param name="forTemplate">The guest is about to be saved.</param>
     /// <param name="loggers">For the connection.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <exception cref="GuestException">The guest's end closed, or the versions do not fit.</exception>
     /// <exception cref="HostException">Nobody listens at the path.</exception>
-    internal static async Task<GuestLink> OpenAsync(string socketPath, bool usedBefore, ILoggerFactory loggers, CancellationToken cancellationToken) =>
+    internal static async Task<GuestLink> OpenAsync(string socketPath, bool usedBefore, bool forTemplate, ILoggerFactory loggers, CancellationToken cancellationToken) =>
         new(await GuestClient.ConnectAsync(
             async token => new NetworkStream(await UnixSocket.ConnectAsync(socketPath, token), ownsSocket: true),
             usedBefore,
+            forTemplate,
             loggers.CreateLogger<GuestClient>(),
             cancellationToken));
 

@@ -25,6 +25,9 @@ internal interface IMachineRun : IAsyncDisposable
     /// <summary>When it began to run.</summary>
     DateTimeOffset Since { get; }
 
+    /// <summary>The template it was started from, or null.</summary>
+    string? Template { get; }
+
     /// <summary>How long each stage of the start took.</summary>
     IReadOnlyList<StageTime> Stages { get; }
 

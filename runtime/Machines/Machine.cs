@@ -187,6 +187,7 @@ public sealed partial class Machine : IAsyncDisposable
         Since = run.Since,
         QemuPid = run.QemuPid,
         KernelRelease = run.KernelRelease,
+        Template = run.Template,
         Stages = run.Stages,
     };
 

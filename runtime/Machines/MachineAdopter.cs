@@ -103,7 +103,7 @@ internal sealed partial class MachineAdopter(CrxEngineOptions options, UserIdPoo
         var console = new ConsoleLog();
         ConsoleReader reader = await ConsoleReader.OpenAsync(files.ConsoleSocket, console, either.Token);
         undo.Push("console", reader.DisposeAsync);
-        GuestLink link = await GuestLink.OpenAsync(files.AgentSocket, usedBefore: true, loggers, either.Token);
+        GuestLink link = await GuestLink.OpenAsync(files.AgentSocket, usedBefore: true, forTemplate: false, loggers, either.Token);
         undo.Push("agent's channel", link.DisposeAsync);
 
         // The daemon may have died between writing a disk down and plugging it in, or between unplugging it and striking it out.

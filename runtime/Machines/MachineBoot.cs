@@ -45,7 +45,7 @@ internal sealed partial class MachineBoot(
         long begin = time.GetTimestamp();
         await using var undo = new UndoStack((what, exception) => UndoFailed(exception, spec.Id, what));
 
-        QemuProcess process = await LaunchAsync(record, plan.Accelerator);
+        QemuProcess process = await LaunchAsync(record, plan);
         undo.Push("QEMU", () => EndAsync(process));
         using var watchdog = new CancellationTokenSource(plan.Timeout, time);
         using var ended = new CancellationTokenSource();
@@ -62,14 +62,16 @@ internal sealed partial class MachineBoot(
             QmpClient qmp = await ConnectMonitorAsync(files, time, either.Token);
             undo.Push("monitor", qmp.DisposeAsync);
             TimeSpan qemuTime = time.GetElapsedTime(begin);
-            if (spec.ScratchMiB > 0)
+            if (plan.Template is { } template)
             {
-                waitingFor = "the scratch disk";
-                await PlugScratchAsync(qmp, either.Token);
+                waitingFor = "the template's state";
+                using SafeFileHandle state = template.OpenState();
+                await qmp.RestoreStateAsync(state, either.Token);
             }
 
+            TimeSpan restored = time.GetElapsedTime(begin);
             waitingFor = "the agent";
-            GuestLink link = await GuestLink.OpenAsync(files.AgentSocket, usedBefore: false, loggers, either.Token);
+            GuestLink link = await GuestLink.OpenAsync(files.AgentSocket, usedBefore: false, forTemplate: plan.SaveTo is not null, loggers, either.Token);
             undo.Push("agent's channel", link.DisposeAsync);
             TimeSpan total = time.GetElapsedTime(begin);
 
@@ -78,7 +80,8 @@ internal sealed partial class MachineBoot(
             {
                 KernelRelease = session.KernelRelease,
                 Since = time.GetUtcNow(),
-                Stages = [filesStage, .. StagesOf(qemuTime, total, session)],
+                Template = plan.Template?.Name,
+                Stages = [filesStage, .. plan.Template is null ? BootStages(qemuTime, total, session) : CloneStages(qemuTime, restored, total)],
             };
             undo.Clear();
             return new CrxRun(new CrxParts(files, cgroup, process, qmp, link, reader), running, userIds);
@@ -126,50 +129,37 @@ internal sealed partial class MachineBoot(
         process.Dispose();
     }
 
-    private async Task<QemuProcess> LaunchAsync(MachineRecord record, QemuAccelerator accelerator)
+    private async Task<QemuProcess> LaunchAsync(MachineRecord record, BootPlan plan)
     {
         MachineSpec spec = record.Spec;
         using SafeHandle monitor = UnixSocket.Listen(files.QmpSocket);
         using SafeHandle agent = UnixSocket.Listen(files.AgentSocket);
         using SafeHandle console = UnixSocket.Listen(files.ConsoleSocket);
-        using SafeFileHandle? tap = spec.Network is { } network ? await Tap.OpenAsync(network.NetnsPath, network.TapName) : null;
+        bool isTemplate = plan.SaveTo is not null;
+        using SafeFileHandle? tap = spec.Network is not { } network ? null
+            : isTemplate ? await Tap.MakeAloneAsync(network.TapName)
+            : await Tap.OpenAsync(network.NetnsPath, network.TapName);
+        using SafeFileHandle? scratch = spec.ScratchMiB > 0
+            ? File.OpenHandle(files.Scratch, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete)
+            : null;
         return await QemuProcess.StartAsync(new QemuLaunch
         {
-            Settings = new QemuSettings
-            {
-                Name = files.StateDirectory,
-                Accelerator = accelerator,
-                VcpuCount = spec.VcpuCount,
-                MemoryMiB = spec.MemoryMiB,
-                PrivateMemory = spec.Isolated,
-                KernelPath = guest.Kernel,
-                InitramfsPath = guest.Initramfs,
-                TscKHz = HostTsc.ReadKHz(),
-                Network = spec.Network is null ? null : new QemuNetwork(spec.Network.Mac, spec.Network.Mtu),
-                Share = spec.SharedDirectory is null ? null : new QemuShare(spec.SharedDirectory, ShareTag),
-            },
+            Settings = GuestSettings.Of(spec, plan, guest, files),
             Program = options.QemuPath,
+            Memory = plan.SaveTo ?? plan.Template?.Memory,
             Monitor = monitor,
             Agent = agent,
             Console = console,
+            Scratch = scratch,
             Tap = tap,
-            NetnsPath = spec.Network?.NetnsPath,
+            NetnsPath = isTemplate ? null : spec.Network?.NetnsPath,
             UserId = record.UserId,
             Cgroup = cgroup,
         });
     }
 
-    private async Task PlugScratchAsync(QmpClient qmp, CancellationToken cancellationToken)
-    {
-        using SafeFileHandle file = File.OpenHandle(files.Scratch, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-        await qmp.AttachDiskAsync(new QmpDisk(MachineSpecRules.ScratchSerial, ReadOnly: false), file, cancellationToken);
-    }
-
-    /// <summary>virtio-9p mount tag of the shared directory.</summary>
-    private const string ShareTag = "vks";
-
     /// <summary>QEMU's part by our clock, the guest's by its own; what is left between them is the channel's.</summary>
-    private static IEnumerable<StageTime> StagesOf(TimeSpan qemu, TimeSpan total, HelloReply session)
+    private static IEnumerable<StageTime> BootStages(TimeSpan qemu, TimeSpan total, HelloReply session)
     {
         TimeSpan kernel = TimeSpan.FromTicks(session.AgentStartNanoseconds / TimeSpan.NanosecondsPerTick);
         TimeSpan agent = TimeSpan.FromTicks((session.ReadyNanoseconds - session.AgentStartNanoseconds) / TimeSpan.NanosecondsPerTick);
@@ -182,6 +172,9 @@ internal sealed partial class MachineBoot(
             new StageTime("channel", rest < TimeSpan.Zero ? TimeSpan.Zero : rest),
         ];
     }
+
+    private static IEnumerable<StageTime> CloneStages(TimeSpan qemu, TimeSpan restored, TimeSpan total) =>
+        [new StageTime("qemu", qemu), new StageTime("restore", restored - qemu), new StageTime("agent", total - restored)];
 
     private static string ConsoleWords(ConsoleLog console)
     {

@@ -16,6 +16,12 @@ internal sealed class MachineFiles(CrxEngineOptions options, MachineId id)
 
     internal string Scratch => Path.Combine(StateDirectory, "scratch.img");
 
+    /// <summary>A template that is being made of this machine.</summary>
+    internal string Template => Path.Combine(StateDirectory, "template");
+
+    /// <summary>An empty folder to share with a guest that is to become a template.</summary>
+    internal string EmptyShare => Path.Combine(StateDirectory, "share");
+
     internal string QmpSocket => Path.Combine(RuntimeDirectory, "qmp.sock");
 
     internal string AgentSocket => Path.Combine(RuntimeDirectory, "agent.sock");
@@ -24,6 +30,9 @@ internal sealed class MachineFiles(CrxEngineOptions options, MachineId id)
 
     /// <summary>The cgroup of QEMU, below <see cref="CgroupParent"/>: the whole id, since prefixes of chosen names may be equal.</summary>
     internal string CgroupName { get; } = id.Value;
+
+    /// <summary><c>templates</c> below the root directory.</summary>
+    internal static string TemplateRoot(CrxEngineOptions options) => Path.Combine(Path.GetFullPath(options.RootDirectory), "templates");
 
     internal static string StateRoot(CrxEngineOptions options) => Path.Combine(Path.GetFullPath(options.RootDirectory), "machines");
 

@@ -33,6 +33,9 @@ internal sealed record MachineRecord
     /// <summary>The guest's kernel release.</summary>
     public string? KernelRelease { get; init; }
 
+    /// <summary>The template it was started from, or null when it booted.</summary>
+    public string? Template { get; init; }
+
     /// <summary>When the machine became Running.</summary>
     public DateTimeOffset Since { get; init; }
 

@@ -21,11 +21,17 @@ public sealed record MachineSnapshot
     /// <summary>The guest kernel's release, known from Running on.</summary>
     public string? KernelRelease { get; init; }
 
+    /// <summary>Name of the template it was started from; null: its guest booted.</summary>
+    public string? Template { get; init; }
+
     /// <summary>How long each stage of the start took, in order.</summary>
     public IReadOnlyList<StageTime> Stages { get; init; } = [];
 }
 
 /// <summary>One stage of a start.</summary>
-/// <param name="Name">e.g. <c>qemu-exec</c>, <c>kernel</c>, <c>agent</c>.</param>
+/// <param name="Name">
+/// <c>files</c>, <c>qemu</c> (exec until the monitor answers), then for a boot <c>kernel</c>, <c>agent</c>, <c>channel</c>, or for a clone
+/// <c>restore</c> (until the guest runs), <c>agent</c> (until it answers).
+/// </param>
 /// <param name="Elapsed">How long it took.</param>
 public sealed record StageTime(string Name, TimeSpan Elapsed);

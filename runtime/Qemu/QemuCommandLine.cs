@@ -9,11 +9,21 @@ namespace Vks.Runtime.Qemu;
 /// </remarks>
 internal static class QemuCommandLine
 {
+    /// <summary>What a restored guest's QEMU opens as memory. There is no such file: it is handed a descriptor instead (<see cref="Host.OpenGate"/>).</summary>
+    internal const string TemplateMemoryPath = "/vks-template-memory";
+
+    private const int ScratchSet = 1;
+
     /// <summary>The arguments after the program's name.</summary>
     /// <exception cref="ArgumentException">A kernel argument holds white space, or a value holds a zero character.</exception>
     internal static IReadOnlyList<string> Build(QemuSettings settings)
     {
-        List<string> arguments = [.. Machine(settings), .. Kernel(settings), .. Channels(), .. Disks(), .. Helpers()];
+        List<string> arguments = [.. Machine(settings), .. Start(settings), .. Channels(), .. Disks(), .. Helpers()];
+        if (settings.ScratchSerial is { } scratch)
+        {
+            arguments.AddRange(Scratch(scratch));
+        }
+
         if (settings.Network is { } network)
         {
             arguments.AddRange(Network(network));
@@ -61,10 +71,20 @@ internal static class QemuCommandLine
             "-cpu", kvm ? "host" : "max,-erms",
             "-smp", Invariant($"{settings.VcpuCount}"),
             "-m", Invariant($"{settings.MemoryMiB}M"),
-            "-object", Invariant($"memory-backend-ram,id=ram0,size={settings.MemoryMiB}M{memory}"),
+            "-object", Invariant($"{MemoryBackend(settings.Memory)},id=ram0,size={settings.MemoryMiB}M{memory}"),
             "-global", "virtio-mmio.force-legacy=false",
         ];
     }
+
+    private static string MemoryBackend(QemuMemory memory) => memory switch
+    {
+        QemuMemory.Saved => $"memory-backend-file,mem-path={Inherited(QemuDescriptor.Memory)},share=on",
+        QemuMemory.Restored => $"memory-backend-file,mem-path={TemplateMemoryPath},share=off",
+        _ => "memory-backend-ram",
+    };
+
+    // A restored guest has its kernel in memory already; loading it a second time would only take time.
+    private static IEnumerable<string> Start(QemuSettings settings) => settings.Memory == QemuMemory.Restored ? ["-incoming", "defer"] : Kernel(settings);
 
     private static IEnumerable<string> Kernel(QemuSettings settings)
     {
@@ -118,6 +138,15 @@ internal static class QemuCommandLine
         "-object", "rng-builtin,id=rng0",
         "-device", "virtio-rng-device,rng=rng0",
         "-device", "virtio-balloon-device,id=balloon0,free-page-reporting=on",
+    ];
+
+    // A device of its own and not a LUN: it is there from the beginning, so that no guest, and no clone, has to look for it.
+    private static IEnumerable<string> Scratch(string serial) =>
+    [
+        "-add-fd", Invariant($"fd={QemuDescriptor.Scratch},set={ScratchSet}"),
+        "-blockdev", Invariant($"driver=file,node-name=scratch-file,filename=/dev/fdset/{ScratchSet},aio=threads,discard=unmap"),
+        "-blockdev", "driver=raw,node-name=scratch,file=scratch-file,discard=unmap",
+        "-device", $"virtio-blk-device,drive=scratch,serial={Escape(serial)}",
     ];
 
     private static IEnumerable<string> Network(QemuNetwork network) =>

@@ -23,4 +23,13 @@ internal static class QemuDescriptor
 
     /// <summary>The initramfs, likewise.</summary>
     internal const int Initramfs = 16;
+
+    /// <summary>The writable scratch disk.</summary>
+    internal const int Scratch = 18;
+
+    /// <summary>The file that a template's memory is left in.</summary>
+    internal const int Memory = 17;
+
+    /// <summary>Where a clone has its template's memory, for reading only.</summary>
+    internal const int TemplateMemory = 60;
 }

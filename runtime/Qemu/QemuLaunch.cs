@@ -21,11 +21,20 @@ internal sealed record QemuLaunch
     /// <summary>Listening socket for the console.</summary>
     internal required SafeHandle Console { get; init; }
 
+    /// <summary>The scratch disk, open for reading and writing; required when the settings have one.</summary>
+    internal SafeHandle? Scratch { get; init; }
+
     /// <summary>The tap (<see cref="Host.Tap.OpenAsync"/>); required when the settings have a network.</summary>
     internal SafeHandle? Tap { get; init; }
 
     /// <summary>The vhost-vsock device (<see cref="Vsock.OpenVhost"/>); required when the settings have a vsock context id.</summary>
     internal SafeHandle? Vhost { get; init; }
+
+    /// <summary>
+    /// The file of the guest's memory; required unless that is <see cref="QemuMemory.Fresh"/>. A guest that is to be saved writes it, a restored
+    /// one reads it.
+    /// </summary>
+    internal SafeHandle? Memory { get; init; }
 
     /// <summary>Network namespace QEMU runs in, or null for the daemon's.</summary>
     internal string? NetnsPath { get; init; }

@@ -45,8 +45,9 @@ internal sealed class QemuProcess : IDisposable
     {
         QemuSettings settings = launch.Settings;
         string program = QemuProbe.FindProgram(launch.Program);
-        using SafeFileHandle kernel = OpenGuestFile(settings.KernelPath, "kernel");
-        using SafeFileHandle initramfs = OpenGuestFile(settings.InitramfsPath, "initramfs");
+        bool boots = settings.Memory != QemuMemory.Restored;
+        using SafeFileHandle? kernel = boots ? OpenGuestFile(settings.KernelPath, "kernel") : null;
+        using SafeFileHandle? initramfs = boots ? OpenGuestFile(settings.InitramfsPath, "initramfs") : null;
         if (settings.Share is { } folder && !Directory.Exists(folder.Path))
         {
             throw new QemuException(QemuFault.FilesMissing, $"The shared folder {folder.Path} does not exist.");
@@ -61,8 +62,10 @@ internal sealed class QemuProcess : IDisposable
                 (QemuDescriptor.Monitor, launch.Monitor),
                 (QemuDescriptor.Agent, launch.Agent),
                 (QemuDescriptor.Console, launch.Console),
-                (QemuDescriptor.Kernel, kernel),
-                (QemuDescriptor.Initramfs, initramfs),
+                .. Optional(QemuDescriptor.Kernel, kernel, boots, nameof(settings.KernelPath)),
+                .. Optional(QemuDescriptor.Initramfs, initramfs, boots, nameof(settings.InitramfsPath)),
+                .. Optional(QemuDescriptor.Memory, launch.Memory, settings.Memory == QemuMemory.Saved, nameof(launch.Memory)),
+                .. Optional(QemuDescriptor.Scratch, launch.Scratch, settings.ScratchSerial is not null, nameof(launch.Scratch)),
                 .. Optional(QemuDescriptor.Tap, launch.Tap, settings.Network is not null, nameof(launch.Tap)),
                 .. Optional(QemuDescriptor.Vhost, launch.Vhost, settings.VsockContextId is not null, nameof(launch.Vhost)),
             ],
@@ -72,6 +75,7 @@ internal sealed class QemuProcess : IDisposable
             User = launch.UserId is { } id
                 ? new ChildUser(id, id, GroupsFor(settings.Accelerator), settings.Share is null ? [] : ShareCapabilities)
                 : null,
+            StandIn = boots ? null : TemplateMemory(launch),
             Cgroup = launch.Cgroup,
         };
         try
@@ -147,6 +151,12 @@ internal sealed class QemuProcess : IDisposable
             (true, null) => throw new ArgumentException($"The settings ask for a device whose descriptor ({name}) is not given.", name),
             (true, not null) => [(number, handle)],
         };
+
+    // QEMU opens memory for writing even where it maps it privately, and gives memory back by holes in the file; the file is every clone's.
+    private static ReadOnlyStandIn TemplateMemory(QemuLaunch launch) => new(
+        QemuCommandLine.TemplateMemoryPath,
+        launch.Memory ?? throw new ArgumentException("A restored guest needs the file of its memory.", nameof(launch)),
+        QemuDescriptor.TemplateMemory);
 
     private static SafeFileHandle OpenGuestFile(string path, string what)
     {

@@ -15,6 +15,9 @@ internal sealed record QemuSettings
     /// <summary>Guest memory in MiB.</summary>
     internal int MemoryMiB { get; init; } = 512;
 
+    /// <summary>Where the guest's memory comes from, and with it how the guest begins.</summary>
+    internal QemuMemory Memory { get; init; } = QemuMemory.Fresh;
+
     /// <summary>The guest's memory is kept out of what the host can share or write down: page merging and core dumps.</summary>
     internal bool PrivateMemory { get; init; }
 
@@ -30,6 +33,9 @@ internal sealed record QemuSettings
     /// <summary>Further words for the kernel command line, e.g. <c>vks.channel=vsock</c>.</summary>
     internal IReadOnlyList<string> KernelArguments { get; init; } = [];
 
+    /// <summary>Serial by which the guest finds a writable disk that is there from the beginning, or null for none.</summary>
+    internal string? ScratchSerial { get; init; }
+
     /// <summary>The guest's network device, or null.</summary>
     internal QemuNetwork? Network { get; init; }
 
@@ -38,6 +44,19 @@ internal sealed record QemuSettings
 
     /// <summary>Context id of the guest's vsock device (3 or more), or null for none.</summary>
     internal uint? VsockContextId { get; init; }
+}
+
+/// <summary>Where a guest's memory comes from.</summary>
+internal enum QemuMemory
+{
+    /// <summary>Memory of QEMU's own; the guest boots.</summary>
+    Fresh = 0,
+
+    /// <summary>The file handed over as <see cref="QemuDescriptor.Memory"/>; the guest boots, and leaves its memory there.</summary>
+    Saved = 1,
+
+    /// <summary>A private mapping of a file that a <see cref="Saved"/> guest left; QEMU waits for that guest's device state (migrate-incoming).</summary>
+    Restored = 2,
 }
 
 /// <summary>What runs the guest's instructions.</summary>

@@ -31,6 +31,10 @@ internal abstract record QmpEvent
     /// <summary>RESUME: the guest's CPUs run.</summary>
     internal sealed record Resumed : QmpEvent;
 
+    /// <summary>MIGRATION: saving or restoring the guest's state came to another step; told when asked for.</summary>
+    /// <param name="Status">QEMU's word: <c>setup</c>, <c>active</c>, <c>completed</c>, <c>failed</c>, …</param>
+    internal sealed record Migration(string Status) : QmpEvent;
+
     /// <summary>BLOCK_IO_ERROR: a disk request failed on the host.</summary>
     /// <param name="Node">Block node.</param>
     /// <param name="Operation"><c>read</c> or <c>write</c>.</param>

@@ -25,6 +25,8 @@ internal static class QmpEventReader
                     ? new QmpEvent.DeviceDeleted(data.Device, path) { At = at } : Other(),
                 "STOP" => new QmpEvent.Stopped { At = at },
                 "RESUME" => new QmpEvent.Resumed { At = at },
+                "MIGRATION" => JsonSerializer.Deserialize(json, QmpJson.Default.QmpMigrationData) is { Status: { } status }
+                    ? new QmpEvent.Migration(status) { At = at } : Other(),
                 "BLOCK_IO_ERROR" => JsonSerializer.Deserialize(json, QmpJson.Default.QmpBlockErrorData) is { } data
                     ? new QmpEvent.BlockIoError(data.NodeName ?? "", data.Operation ?? "", data.Action ?? "", data.Reason ?? "") { At = at } : Other(),
                 _ => Other(),

@@ -131,6 +131,18 @@ internal sealed record QmpScsiDiskArguments
 
 internal sealed record QmpDeviceDelArguments(string Id);
 
+internal sealed record QmpCapabilitiesArguments(IReadOnlyList<QmpCapability> Capabilities);
+
+internal sealed record QmpCapability(string Capability, bool State);
+
+internal sealed record QmpMigrationParameters(long AnnounceRounds);
+
+internal sealed record QmpGetFdArguments(string Fdname);
+
+internal sealed record QmpUriArguments(string Uri);
+
+internal sealed record QmpMigrationData(string? Status);
+
 internal sealed record QmpShutdownData(bool Guest, string? Reason);
 
 internal sealed record QmpPanicData(string? Action);
@@ -158,6 +170,11 @@ internal sealed record QmpCommand<T>(string Execute, long Id, T Arguments);
 [JsonSerializable(typeof(QmpCommand<QmpDeviceDelArguments>))]
 [JsonSerializable(typeof(QmpCommand<QmpQueryNodesArguments>))]
 [JsonSerializable(typeof(QmpCommand<QmpQomListArguments>))]
+[JsonSerializable(typeof(QmpCommand<QmpCapabilitiesArguments>))]
+[JsonSerializable(typeof(QmpCommand<QmpMigrationParameters>))]
+[JsonSerializable(typeof(QmpCommand<QmpGetFdArguments>))]
+[JsonSerializable(typeof(QmpCommand<QmpUriArguments>))]
+[JsonSerializable(typeof(QmpMigrationData))]
 [JsonSerializable(typeof(QmpRunStateReply))]
 [JsonSerializable(typeof(QmpBalloonReply))]
 [JsonSerializable(typeof(QmpAddFdReply))]
