@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
 using Vks.Runtime.Machines;
+using Vks.Runtime.Templates;
 using Vks.Spherelet.Cri;
 using Vks.Spherelet.Images;
 using Vks.Spherelet.Network;
@@ -78,6 +79,7 @@ internal static partial class Daemon
         await app.StartAsync(cancellationToken);
         File.SetUnixFileMode(options.SocketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         Ready(logger, CommandLine.Version, options.SocketPath);
+        WantTemplate(app.Services.GetRequiredService<CrxEngine>(), options, app.Lifetime.ApplicationStopping);
 
         // What starting up left behind would stay for as long as an idle daemon allocates little: about 13 MiB.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
@@ -85,6 +87,11 @@ internal static partial class Daemon
         await app.WaitForShutdownAsync(cancellationToken);
         Ended(logger);
     }
+
+    /// <summary>So that the first pod without limits need not boot. It goes on in the background; the engine's end waits for its end.</summary>
+    private static void WantTemplate(CrxEngine engine, SphereletOptions options, CancellationToken ending) =>
+        _ = engine.WantTemplateAsync(new TemplateShape(options.DefaultVcpus, options.DefaultMemoryMiB, options.ScratchMiB, HasNetwork: true, HasShare: true), ending)
+            .ContinueWith(static wanted => wanted.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
 
     /// <summary>Runs one pod without Kubernetes, in a root directory of its own, so that a daemon may run beside it.</summary>
     /// <returns>The program's exit code.</returns>
@@ -128,6 +135,7 @@ internal static partial class Daemon
         RootDirectory = Path.Combine(options.RootDirectory, "run"),
         RuntimeDirectory = Path.Combine(options.RuntimeDirectory, "run"),
         FirstUserId = options.FirstUserId + 65_536,
+        TemplateBudgetMiB = 0, // One pod and the end: nobody would start from it.
     };
 
     private static ServiceProvider BuildParts(SphereletOptions options, LogLevel level)
@@ -163,6 +171,7 @@ internal static partial class Daemon
             QemuPath = options.Qemu,
             Accelerator = options.Accelerator,
             BootTimeout = TimeSpan.FromSeconds(options.BootTimeoutSeconds),
+            TemplateBudgetMiB = options.TemplateBudgetMiB,
             FirstUserId = (uint)options.FirstUserId,
         });
         services.AddSingleton<CrxEngine>();

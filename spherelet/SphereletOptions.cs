@@ -51,6 +51,10 @@ internal sealed record SphereletOptions
     [Range(64, 16_777_216, ErrorMessage = "scratch-mib must be 64 to 16777216.")]
     public int ScratchMiB { get; set; } = 10_240;
 
+    /// <summary>Disk space in MiB for templates, booted guests that pods start from, 0 to 1048576; 0: every pod's guest boots. Default 2048.</summary>
+    [Range(0, 1_048_576, ErrorMessage = "template-budget-mib must be 0 to 1048576.")]
+    public int TemplateBudgetMiB { get; set; } = 2048;
+
     /// <summary>How many images are pulled at once, 1 to 64. Default 3.</summary>
     [Range(1, 64, ErrorMessage = "max-parallel-pulls must be 1 to 64.")]
     public int MaxParallelPulls { get; set; } = 3;

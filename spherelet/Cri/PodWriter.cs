@@ -63,6 +63,7 @@ internal static class PodWriter
             json.WriteNumber("vcpus", machine.Spec.VcpuCount);
             json.WriteNumber("memoryMiB", machine.Spec.MemoryMiB);
             json.WriteString("guestKernel", snapshot.KernelRelease ?? "");
+            json.WriteString("template", snapshot.Template ?? "");
             json.WriteStartObject("startMilliseconds");
             foreach (StageTime stage in snapshot.Stages)
             {
