@@ -9,12 +9,13 @@ internal sealed class EngineLab : IAsyncDisposable
 {
     private readonly List<CrxEngine> _engines = [];
 
-    public EngineLab()
+    /// <param name="templates">Whether machines may start from templates, and each first of its kind has one made.</param>
+    public EngineLab(bool templates = false)
     {
         Assert.True(
             File.Exists(Path.Combine(SphereletProcess.GuestDirectory, "initramfs.cpio")) && File.Exists(Path.Combine(SphereletProcess.GuestDirectory, "vmlinux")),
             $"{SphereletProcess.GuestDirectory} lacks vmlinux or initramfs.cpio: run images/build.sh guest first, or point VKS_GUEST_DIR at them.");
-        Options = OptionsFor(Folder);
+        Options = OptionsFor(Folder) with { TemplateBudgetMiB = templates ? 1024 : 0 };
         LettingOthersThrough(Folder);
     }
 

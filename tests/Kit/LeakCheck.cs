@@ -34,21 +34,24 @@ internal sealed record LeakCheck
         HashSet<string> namespaces = [.. podIds.Select(id => "vks-" + id[..12])];
         return new LeakCheck
         {
-            Processes = ProcessesOf(labDirectory, daemonPid),
+            Processes = [.. ProcessesOf(labDirectory, daemonPid).Where(static process => !OfTemplate(process))],
             NetworkNamespaces = [.. Names("/run/netns").Where(namespaces.Contains)],
             Mounts = [.. File.ReadLines("/proc/self/mountinfo").Select(line => line.Split(' ')[4])
                 .Where(path => path.StartsWith(labDirectory + "/", StringComparison.Ordinal)
                     || (path.StartsWith("/run/netns/", StringComparison.Ordinal) && namespaces.Contains(Path.GetFileName(path)))).Order(StringComparer.Ordinal)],
             UnixSockets = [.. File.ReadLines("/proc/net/unix").Select(line => line.Split(' ')[^1])
-                .Where(path => path.StartsWith(labDirectory + "/run/machines", StringComparison.Ordinal)).Order(StringComparer.Ordinal)],
+                .Where(path => path.StartsWith(labDirectory + "/run/machines", StringComparison.Ordinal)).Where(static path => !OfTemplate(path)).Order(StringComparer.Ordinal)],
             Cgroups = [.. AllCgroups().Where(folder => podIds.Contains(Path.GetFileName(folder)))],
             Files = [.. new[] { "root/machines", "root/pods", "root/cni/pods", "run/machines" }
                 .Select(folder => Path.Combine(labDirectory, folder)).Where(Directory.Exists)
-                .SelectMany(folder => Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories)).Order(StringComparer.Ordinal)],
+                .SelectMany(folder => Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories)).Where(static path => !OfTemplate(path)).Order(StringComparer.Ordinal)],
             Links = [.. Names("/sys/class/net").Where(link => Path.GetFileName(new FileInfo($"/sys/class/net/{link}/master").LinkTarget) == bridgeName)],
             DaemonDescriptors = !Directory.Exists($"/proc/{daemonPid}/fd") ? 0 : Directory.EnumerateFileSystemEntries($"/proc/{daemonPid}/fd").Count(),
         };
     }
+
+    // A template may be under way at any time, in the background; that nothing of one is left has tests of its own.
+    private static bool OfTemplate(string text) => text.Contains("/machines/template-", StringComparison.Ordinal);
 
     /// <summary>Waits until nothing is there that was not there before; what the kernel frees late may take a moment.</summary>
     public static async Task<LeakCheck> SettleAsync(Func<LeakCheck> take, LeakCheck before, CancellationToken cancellationToken)

@@ -47,6 +47,10 @@ public sealed partial class NodeLab : IAsyncLifetime
         await Cri.Images.PullImageAsync(new PullImageRequest { Image = new ImageSpec { Image = Image } }, cancellationToken: cancellationToken);
     }
 
+    /// <summary>Completes when pods of the default size start from a template; the daemon makes it when it starts.</summary>
+    internal Task WaitForTemplateAsync(CancellationToken cancellationToken) => Eventually.TrueAsync(
+        () => Task.FromResult(TemplateLine().IsMatch(Daemon.Log)), TimeSpan.FromSeconds(180), () => $"no template was made:\n{Daemon.Log}", cancellationToken);
+
     /// <summary>Starts the daemon anew on the same folders.</summary>
     internal async Task RestartDaemonAsync(CancellationToken cancellationToken, params string[] moreArguments)
     {
@@ -70,6 +74,9 @@ public sealed partial class NodeLab : IAsyncLifetime
             .Where(System.IO.Directory.Exists).SelectMany(System.IO.Directory.EnumerateFileSystemEntries)
             .SelectMany(path => PodId().Matches(Path.GetFileName(path))).Select(match => match.Value));
     }
+
+    [GeneratedRegex("Template [0-9a-f]{32} (made|found) for")]
+    private static partial Regex TemplateLine();
 
     [GeneratedRegex("[0-9a-f]{64}")]
     private static partial Regex PodId();

@@ -38,6 +38,8 @@ internal sealed class ScriptedRun : IMachineRun
 
     public string KernelRelease => "6.1";
 
+    public string? Template => null;
+
     public DateTimeOffset Since => DateTimeOffset.UnixEpoch;
 
     public IReadOnlyList<StageTime> Stages => [];

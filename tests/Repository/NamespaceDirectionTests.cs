@@ -9,11 +9,12 @@ public sealed partial class NamespaceDirectionTests
     /// <summary>Folder → namespaces of ours that it must not name. The table of who never knows what.</summary>
     private static readonly Dictionary<string, string[]> s_never = new(StringComparer.Ordinal)
     {
-        ["runtime/Guest/Protocol"] = ["Vks.Runtime.Host", "Vks.Runtime.Qemu", "Vks.Runtime.Qmp", "Vks.Runtime.Machines", "Vks.Spherelet"],
-        ["runtime/Guest"] = ["Vks.Runtime.Qemu", "Vks.Runtime.Qmp", "Vks.Runtime.Machines", "Vks.Spherelet"],
-        ["runtime/Qmp"] = ["Vks.Runtime.Qemu", "Vks.Runtime.Guest", "Vks.Runtime.Machines", "Vks.Runtime.Host", "Vks.Spherelet"],
-        ["runtime/Qemu"] = ["Vks.Runtime.Qmp", "Vks.Runtime.Guest", "Vks.Runtime.Machines", "Vks.Spherelet"],
-        ["runtime/Host"] = ["Vks.Runtime.Qemu", "Vks.Runtime.Qmp", "Vks.Runtime.Guest", "Vks.Runtime.Machines", "Vks.Spherelet"],
+        ["runtime/Guest/Protocol"] = ["Vks.Runtime.Host", "Vks.Runtime.Qemu", "Vks.Runtime.Qmp", "Vks.Runtime.Templates", "Vks.Runtime.Machines", "Vks.Spherelet"],
+        ["runtime/Guest"] = ["Vks.Runtime.Qemu", "Vks.Runtime.Qmp", "Vks.Runtime.Templates", "Vks.Runtime.Machines", "Vks.Spherelet"],
+        ["runtime/Qmp"] = ["Vks.Runtime.Qemu", "Vks.Runtime.Guest", "Vks.Runtime.Templates", "Vks.Runtime.Machines", "Vks.Runtime.Host", "Vks.Spherelet"],
+        ["runtime/Qemu"] = ["Vks.Runtime.Qmp", "Vks.Runtime.Guest", "Vks.Runtime.Templates", "Vks.Runtime.Machines", "Vks.Spherelet"],
+        ["runtime/Host"] = ["Vks.Runtime.Qemu", "Vks.Runtime.Qmp", "Vks.Runtime.Guest", "Vks.Runtime.Templates", "Vks.Runtime.Machines", "Vks.Spherelet"],
+        ["runtime/Templates"] = ["Vks.Runtime.Qemu", "Vks.Runtime.Qmp", "Vks.Runtime.Guest", "Vks.Runtime.Machines", "Vks.Spherelet"],
         ["runtime/Machines"] = ["Vks.Spherelet"],
         ["spherelet/Cri"] = ["Vks.Runtime.Qmp", "Vks.Runtime.Qemu", "Vks.Runtime.Host"],
         ["spherelet/Pods"] = ["Vks.Runtime.Qmp", "Vks.Runtime.Qemu", "Vks.Spherelet.Cri", "Runtime.V1", "Grpc."],
