@@ -33,6 +33,40 @@ fetch_and_unpack() {
     rm -rf "$debs"
 }
 
+# private_apt: an apt of the build's own in WORK, with the host's sources asked for source
+# packages; /etc/apt stays as it is.
+private_apt() {
+    mkdir -p "$WORK/apt/sources" "$WORK/apt/lists/partial" "$WORK/apt/cache/archives/partial"
+    local file
+    for file in /etc/apt/sources.list.d/*.sources; do
+        [ -e "$file" ] || continue
+        sed 's/^Types:.*/Types: deb-src/' "$file" >"$WORK/apt/sources/${file##*/}"
+    done
+    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+        [ -e "$file" ] || continue
+        sed -n 's/^[[:space:]]*deb[[:space:]]/deb-src /p' "$file" >"$WORK/apt/sources/${file##*/}"
+    done
+    cat >"$WORK/apt/apt.conf" <<CONF
+Dir::Etc::sourcelist "/dev/null";
+Dir::Etc::sourceparts "$WORK/apt/sources";
+Dir::State::lists "$WORK/apt/lists";
+Dir::Cache "$WORK/apt/cache";
+APT::Sandbox::User "root";
+CONF
+}
+
+# fetch_source FOLDER PACKAGE=VERSION: the source package, unpacked and patched, in FOLDER.
+# apt checks it against the signatures of the archive.
+fetch_source() {
+    private_apt
+    (
+        cd "$1"
+        export APT_CONFIG=$WORK/apt/apt.conf
+        apt-get -q update
+        apt-get -q source --only-source "$2"
+    ) >"$WORK/apt/log" 2>&1 || { tail -n 10 "$WORK/apt/log" >&2; fail "fetching the source package ${2/=/ } failed; its message is above"; }
+}
+
 # build_once FOLDER FUNCTION: FOLDER is made whole or not at all, by one builder at
 # a time. FUNCTION gets an empty folder to fill (as OUT) and a scratch folder (as WORK);
 # both go away when it fails or is interrupted.

@@ -22,42 +22,15 @@ done
 version=$(candidate crun)
 out=$cache_root/crun/$({ cat "$here/build.sh"; printf '%s\n' "$version" "$(gcc -dumpfullversion)"; } | short_hash)
 
-# A private apt: the host's sources, asked for source packages.
-private_apt() {
-    mkdir -p "$WORK/apt/sources" "$WORK/apt/lists/partial" "$WORK/apt/cache/archives/partial"
-    local file
-    for file in /etc/apt/sources.list.d/*.sources; do
-        [ -e "$file" ] || continue
-        sed 's/^Types:.*/Types: deb-src/' "$file" >"$WORK/apt/sources/${file##*/}"
-    done
-    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-        [ -e "$file" ] || continue
-        sed -n 's/^[[:space:]]*deb[[:space:]]/deb-src /p' "$file" >"$WORK/apt/sources/${file##*/}"
-    done
-    cat >"$WORK/apt/apt.conf" <<CONF
-Dir::Etc::sourcelist "/dev/null";
-Dir::Etc::sourceparts "$WORK/apt/sources";
-Dir::State::lists "$WORK/apt/lists";
-Dir::Cache "$WORK/apt/cache";
-APT::Sandbox::User "root";
-CONF
-}
-
 build() {
     say "building crun $version, static (this happens once)"
     local began=$SECONDS log=$WORK/log sys=$WORK/sys lib
-    private_apt
     mkdir "$sys" "$WORK/source"
     fetch_and_unpack "$sys" "${libraries[@]}"
     lib=$(dirname "$(find "$sys" -name libseccomp.a)")
     # Debian calls the static one libyajl_s.
     ln -sf libyajl_s.a "$lib/libyajl.a"
-    (
-        cd "$WORK/source"
-        export APT_CONFIG=$WORK/apt/apt.conf
-        apt-get -q update
-        apt-get -q source --only-source "crun=$version"
-    ) >"$log" 2>&1 || { tail -n 10 "$log" >&2; fail "fetching the source package crun $version failed; its message is above"; }
+    fetch_source "$WORK/source" "crun=$version"
     (
         cd "$WORK"/source/crun-*/
         export PATH=$sys/usr/bin:$PATH
