@@ -53,7 +53,11 @@ internal static partial class Daemon
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.ListenUnixSocket(options.SocketPath, static listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.ListenUnixSocket(options.SocketPath, static listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                listen.UseAnyAuthority();
+            });
             kestrel.ListenForStreaming(streaming);
             if (metrics is not null)
             {
@@ -76,6 +80,7 @@ internal static partial class Daemon
 
         app.MapCri();
         await AdoptAsync(app.Services, cancellationToken);
+        await app.Services.GetRequiredService<IPodNetwork>().CollectAsync(cancellationToken);
         await app.StartAsync(cancellationToken);
         File.SetUnixFileMode(options.SocketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         Ready(logger, CommandLine.Version, options.SocketPath);
