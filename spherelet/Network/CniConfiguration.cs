@@ -5,6 +5,8 @@ namespace Vks.Spherelet.Network;
 /// <summary>A network configuration list: the plugins that wire a pod, in order.</summary>
 internal sealed record CniConfiguration
 {
+    private static readonly Version s_newest = new(1, 1, 0);
+
     /// <summary>The network's name.</summary>
     public required string Name { get; init; }
 
@@ -14,11 +16,17 @@ internal sealed record CniConfiguration
     /// <summary>The author asks that CHECK is never called.</summary>
     public bool DisableCheck { get; init; }
 
+    /// <summary>The author asks that GC is never called: other runtimes share the network's state.</summary>
+    public bool DisableGarbageCollection { get; init; }
+
     /// <summary>The plugins, in the order of ADD.</summary>
     public required IReadOnlyList<CniPlugin> Plugins { get; init; }
 
     /// <summary>The text it was read from; kept with each pod, so that DEL sees what ADD saw.</summary>
     public required string Text { get; init; }
+
+    /// <summary>Whether the network speaks that version of CNI or a later one.</summary>
+    public bool Speaks(Version version) => Version.TryParse(CniVersion, out Version? own) && own >= version;
 
     /// <summary>Reads a <c>.conflist</c>, or a <c>.conf</c> with one plugin.</summary>
     /// <param name="text">JSON.</param>
@@ -39,8 +47,9 @@ internal sealed record CniConfiguration
             return new CniConfiguration
             {
                 Name = Required(root, "name"),
-                CniVersion = root.TryGetProperty("cniVersion", out JsonElement version) ? version.GetString() ?? "" : "0.2.0",
-                DisableCheck = root.TryGetProperty("disableCheck", out JsonElement disabled) && disabled.ValueKind == JsonValueKind.True,
+                CniVersion = ReadVersion(root),
+                DisableCheck = IsTrue(root, "disableCheck"),
+                DisableGarbageCollection = IsTrue(root, "disableGC"),
                 Plugins = [.. plugins.Select(CniPlugin.Read)],
                 Text = text,
             };
@@ -50,6 +59,23 @@ internal sealed record CniConfiguration
             throw new FormatException($"CNI configuration {path} cannot be used: {problem.Message}. Correct the file or remove it.", problem);
         }
     }
+
+    /// <summary>The newest of <c>cniVersions</c> (CNI 1.1) that is known here, else <c>cniVersion</c>.</summary>
+    private static string ReadVersion(JsonElement root)
+    {
+        string single = root.TryGetProperty("cniVersion", out JsonElement version) ? version.GetString() ?? "" : "0.2.0";
+        if (!root.TryGetProperty("cniVersions", out JsonElement several))
+        {
+            return single;
+        }
+
+        return several.EnumerateArray().Select(static entry => entry.GetString() ?? "").Append(single)
+            .Where(static text => Version.TryParse(text, out Version? one) && one <= s_newest)
+            .MaxBy(static text => Version.Parse(text)) ?? throw new FormatException($"it speaks only CNI {several}, and here {s_newest} is the newest");
+    }
+
+    private static bool IsTrue(JsonElement root, string name) =>
+        root.TryGetProperty(name, out JsonElement value) && (value.ValueKind == JsonValueKind.True || (value.ValueKind == JsonValueKind.String && value.GetString() == "true"));
 
     internal static string Required(JsonElement element, string name) =>
         element.TryGetProperty(name, out JsonElement value) && value.GetString() is { Length: > 0 } text

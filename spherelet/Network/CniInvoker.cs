@@ -6,6 +6,9 @@ namespace Vks.Spherelet.Network;
 /// <summary>Runs CNI plugins: one process for each call, environment and standard input in, JSON out.</summary>
 internal sealed class CniInvoker(PodNetworkOptions options)
 {
+    private static readonly Version s_check = new(0, 4, 0);
+    private static readonly Version s_status = new(1, 1, 0);
+
     /// <summary>Runs ADD of each plugin in order and returns the last result.</summary>
     /// <exception cref="NetworkException">A plugin is missing, failed or took too long; what came before it is still there.</exception>
     public async Task<string> AddAsync(CniAttachment attachment, CancellationToken cancellationToken)
@@ -37,8 +40,7 @@ internal sealed class CniInvoker(PodNetworkOptions options)
     public async Task CheckAsync(CniAttachment attachment, CancellationToken cancellationToken)
     {
         CniConfiguration network = attachment.Network;
-        bool known = Version.TryParse(network.CniVersion, out Version? version) && version >= new Version(0, 4, 0);
-        if (!known || network.DisableCheck || attachment.Result is null)
+        if (!network.Speaks(s_check) || network.DisableCheck || attachment.Result is null)
         {
             return;
         }
@@ -49,17 +51,55 @@ internal sealed class CniInvoker(PodNetworkOptions options)
         }
     }
 
+    /// <summary>Runs STATUS of each plugin: could it take a pod now? Nothing is called below CNI 1.1.</summary>
+    /// <exception cref="NetworkException"><see cref="NetworkFault.PluginFailed"/>: it could not; the message has the plugin's words.</exception>
+    public async Task StatusAsync(CniConfiguration network, CancellationToken cancellationToken)
+    {
+        foreach (CniPlugin plugin in network.Speaks(s_status) ? network.Plugins : [])
+        {
+            await RunAsync("STATUS", network, plugin, CniPluginInput.Build(network, plugin), cancellationToken);
+        }
+    }
+
+    /// <summary>Runs GC of each plugin: it frees what it holds for attachments that are not among these. Nothing is called below CNI 1.1.</summary>
+    /// <exception cref="NetworkException">A plugin failed; all have been asked.</exception>
+    public async Task CollectAsync(CniConfiguration network, IReadOnlyList<CniAttachment> valid, CancellationToken cancellationToken)
+    {
+        NetworkException? first = null;
+        foreach (CniPlugin plugin in network.Speaks(s_status) && !network.DisableGarbageCollection ? network.Plugins : [])
+        {
+            try
+            {
+                await RunAsync("GC", network, plugin, CniPluginInput.Build(network, plugin, valid), cancellationToken);
+            }
+            catch (NetworkException problem)
+            {
+                first ??= problem;
+            }
+        }
+
+        if (first is not null)
+        {
+            throw first;
+        }
+    }
+
     /// <summary>The plugin's program, or null.</summary>
     public string? FindPlugin(string type) =>
         options.PluginDirectories.Select(directory => Path.Combine(directory, type)).FirstOrDefault(File.Exists);
 
+    private Task<string> RunAsync(string verb, CniAttachment attachment, CniPlugin plugin, string? previousResult, CancellationToken cancellationToken) =>
+        RunAsync(
+            verb, attachment.Network, plugin, CniPluginInput.Build(attachment.Network, plugin, attachment.RuntimeConfig, previousResult), cancellationToken, attachment);
+
     private async Task<string> RunAsync(
-        string verb, CniAttachment attachment, CniPlugin plugin, string? previousResult, CancellationToken cancellationToken)
+        string verb, CniConfiguration network, CniPlugin plugin, string input, CancellationToken cancellationToken, CniAttachment? attachment = null)
     {
-        string subject = $"CNI {verb} of plugin '{plugin.Type}' of network '{attachment.Network.Name}' for pod {attachment.PodId}";
+        string podId = attachment?.PodId ?? "";
+        string subject = $"CNI {verb} of plugin '{plugin.Type}' of network '{network.Name}'" + (attachment is null ? "" : $" for pod {podId}");
         string program = FindPlugin(plugin.Type) ?? throw new NetworkException(
             NetworkFault.NotConfigured,
-            attachment.PodId,
+            podId,
             $"{subject}: no such program in {string.Join(" or ", options.PluginDirectories)}. Install it (Debian: apt-get install containernetworking-plugins).");
 
         using CancellationTokenSource deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -68,15 +108,19 @@ internal sealed class CniInvoker(PodNetworkOptions options)
         try
         {
             ended = await Cli.Wrap(program)
-                .WithEnvironmentVariables(environment => environment
-                    .Set("CNI_COMMAND", verb)
-                    .Set("CNI_CONTAINERID", attachment.PodId)
-                    .Set("CNI_NETNS", File.Exists(attachment.NetnsPath) ? attachment.NetnsPath : "")
-                    .Set("CNI_IFNAME", attachment.InterfaceName)
-                    .Set("CNI_ARGS", attachment.Arguments)
-                    .Set("CNI_PATH", string.Join(':', options.PluginDirectories)))
-                .WithStandardInputPipe(PipeSource.FromString(
-                    CniPluginInput.Build(attachment.Network, plugin, attachment.RuntimeConfig, previousResult)))
+                .WithEnvironmentVariables(environment =>
+                {
+                    environment.Set("CNI_COMMAND", verb).Set("CNI_PATH", string.Join(':', options.PluginDirectories));
+                    if (attachment is not null)
+                    {
+                        environment
+                            .Set("CNI_CONTAINERID", podId)
+                            .Set("CNI_NETNS", File.Exists(attachment.NetnsPath) ? attachment.NetnsPath : "")
+                            .Set("CNI_IFNAME", attachment.InterfaceName)
+                            .Set("CNI_ARGS", attachment.Arguments);
+                    }
+                })
+                .WithStandardInputPipe(PipeSource.FromString(input))
                 .WithValidation(CommandResultValidation.None)
                 .ExecuteBufferedAsync(deadline.Token);
         }
@@ -84,19 +128,19 @@ internal sealed class CniInvoker(PodNetworkOptions options)
         {
             throw new NetworkException(
                 NetworkFault.TimedOut,
-                attachment.PodId,
+                podId,
                 $"{subject}: it did not end within {options.PluginTimeout.TotalSeconds} s and was killed. See whether {program} hangs.");
         }
         catch (Exception problem) when (problem is System.ComponentModel.Win32Exception or IOException)
         {
             throw new NetworkException(
-                NetworkFault.PluginFailed, attachment.PodId, $"{subject}: {program} cannot be run: {problem.Message}. Is it a program for this host?", problem);
+                NetworkFault.PluginFailed, podId, $"{subject}: {program} cannot be run: {problem.Message}. Is it a program for this host?", problem);
         }
 
         if (ended.ExitCode != 0)
         {
             CniPluginException refusal = CniPluginException.Read(plugin.Type, ended.ExitCode, ended.StandardOutput, ended.StandardError);
-            throw new NetworkException(NetworkFault.PluginFailed, attachment.PodId, $"{subject}: {refusal.Message}", refusal);
+            throw new NetworkException(NetworkFault.PluginFailed, podId, $"{subject}: {refusal.Message}", refusal);
         }
 
         return ended.StandardOutput;

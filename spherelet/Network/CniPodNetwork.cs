@@ -56,18 +56,50 @@ internal sealed partial class CniPodNetwork(PodNetworkOptions options, ILogger<C
     }
 
     /// <inheritdoc/>
+    public async Task CollectAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            CniConfiguration network = await _source.LoadAsync(cancellationToken);
+            List<CniAttachment> valid = [];
+            foreach (string podId in _store.List())
+            {
+                if (await FindAsync(podId, cancellationToken) is { } attachment && attachment.Network.Name == network.Name)
+                {
+                    valid.Add(attachment);
+                }
+            }
+
+            await _invoker.CollectAsync(network, valid, cancellationToken);
+        }
+        catch (Exception problem) when (problem is NetworkException or FormatException or IOException or UnauthorizedAccessException)
+        {
+            // Pods can be served all the same; the condition of Status tells a network that is unusable.
+            NotCollected(problem);
+        }
+    }
+
+    /// <inheritdoc/>
     public async Task<NetworkCondition> GetConditionAsync(CancellationToken cancellationToken)
     {
         try
         {
             CniConfiguration network = await _source.LoadAsync(cancellationToken);
             string[] missing = [.. network.Plugins.Select(static plugin => plugin.Type).Where(type => _invoker.FindPlugin(type) is null)];
-            return missing.Length == 0
-                ? new NetworkCondition(true, "", "")
-                : new NetworkCondition(
+            if (missing.Length > 0)
+            {
+                return new NetworkCondition(
                     false,
                     "CniPluginMissing",
                     $"CNI network '{network.Name}' needs the plugins {string.Join(", ", missing)}, which are not in {string.Join(" or ", options.PluginDirectories)}. Install them (Debian: apt-get install containernetworking-plugins).");
+            }
+
+            await _invoker.StatusAsync(network, cancellationToken);
+            return new NetworkCondition(true, "", "");
+        }
+        catch (NetworkException problem)
+        {
+            return new NetworkCondition(false, "CniStatus", problem.Message);
         }
         catch (Exception problem) when (problem is FormatException or IOException or UnauthorizedAccessException)
         {
@@ -209,4 +241,7 @@ internal sealed partial class CniPodNetwork(PodNetworkOptions options, ILogger<C
 
     [LoggerMessage(3403, LogLevel.Warning, "Pod {PodId}: its network could not be set up, and what was done could not be undone; it is tried again when the daemon starts")]
     private partial void UndoFailed(Exception problem, string podId);
+
+    [LoggerMessage(3404, LogLevel.Warning, "The CNI plugins could not be asked to free what no pod uses any more; addresses may stay taken until the next start")]
+    private partial void NotCollected(Exception problem);
 }

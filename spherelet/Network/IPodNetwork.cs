@@ -25,6 +25,9 @@ internal interface IPodNetwork
     /// <exception cref="NetworkException">It is not; the message says what is wrong.</exception>
     Task CheckAsync(string podId, CancellationToken cancellationToken);
 
+    /// <summary>Asks the plugins to free what they hold for pods that are not there any more. A plugin that fails is logged.</summary>
+    Task CollectAsync(CancellationToken cancellationToken);
+
     /// <summary>Whether pods can get a network now, for the NetworkReady condition of CRI Status.</summary>
     Task<NetworkCondition> GetConditionAsync(CancellationToken cancellationToken);
 }

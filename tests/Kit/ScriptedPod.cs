@@ -118,6 +118,8 @@ internal sealed class ScriptedPod : IPodNetwork, IImageSource, IAsyncDisposable
 
     Task IPodNetwork.CheckAsync(string podId, CancellationToken cancellationToken) => Task.CompletedTask;
 
+    Task IPodNetwork.CollectAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     Task<NetworkCondition> IPodNetwork.GetConditionAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 
     Task<ContainerImage> IImageSource.ResolveAsync(string reference, CancellationToken cancellationToken) => throw new NotSupportedException();

@@ -53,8 +53,11 @@ internal sealed class NetworkLab : IAsyncDisposable
     }
 
     /// <summary>Writes the host's configuration.</summary>
-    public void WriteNetwork(string plugins) =>
-        File.WriteAllText(Path.Combine(Options.ConfigDirectory, "10-lab.conflist"), $$"""{"cniVersion":"1.0.0","name":"lab","plugins":[{{plugins}}]}""");
+    /// <param name="plugins">JSON objects, separated by commas.</param>
+    /// <param name="version">Version of CNI it speaks.</param>
+    /// <param name="more">More members of the list itself, each with a comma behind it.</param>
+    public void WriteNetwork(string plugins, string version = "1.0.0", string more = "") =>
+        File.WriteAllText(Path.Combine(Options.ConfigDirectory, "10-lab.conflist"), $$"""{"cniVersion":"{{version}}","name":"lab",{{more}}"plugins":[{{plugins}}]}""");
 
     /// <summary>What the lab has on the host: namespaces of its pods, veths on its bridge, leases, stored attachments, firewall rules.</summary>
     public async Task<IReadOnlyList<string>> TracesAsync(params PodNetworkRequest[] pods)
