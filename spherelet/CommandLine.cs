@@ -35,6 +35,7 @@ internal static class CommandLine
         root.Subcommands.Add(Run());
         root.Subcommands.Add(Doctor());
         root.Subcommands.Add(Drain());
+        root.Subcommands.Add(Join());
         root.Subcommands.Add(Ping());
         root.Subcommands.Add(Demo());
         root.Subcommands.Add(PrintVersion());
@@ -98,6 +99,59 @@ internal static class CommandLine
         command.SetAction(async (parsed, token) =>
         {
             await Daemon.DrainAsync(Load(parsed), token);
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Join()
+    {
+        Option<string> server = new("--server") { Description = "The cluster's API server, https://10.0.0.1:6443", Required = true };
+        Option<string> token = new("--token") { Description = "Bootstrap token; @FILE reads it from a file", Required = true };
+        Option<FileInfo> authority = new("--ca-file") { Description = "The cluster's certificate authority, PEM", Required = true };
+        Option<string> name = new("--node-name") { Description = "Name of the node [the host's]", DefaultValueFactory = static _ => Environment.MachineName.ToLowerInvariant() };
+        Option<string> address = new("--node-ip") { Description = "Address that the cluster reaches this host by", DefaultValueFactory = static _ => "" };
+        Option<string> zone = new("--zone") { Description = "Failure domain of this host", DefaultValueFactory = static _ => "" };
+        Option<string> pods = new("--pod-cidr") { Description = "Addresses of this node's pods; without it a CNI network must be there", DefaultValueFactory = static _ => "" };
+        Option<string> dns = new("--cluster-dns") { Description = "Address of the cluster's DNS Service", DefaultValueFactory = static _ => "" };
+        Option<string> kubelet = new("--kubelet") { Description = "The kubelet's program", DefaultValueFactory = static _ => "/usr/local/bin/kubelet" };
+        Option<string> cgroup = new("--cgroup-root") { Description = "Control group below which the kubelet makes those of pods", DefaultValueFactory = static _ => "" };
+        Option<bool> noUnits = new("--no-units") { Description = "Write no systemd units and start nothing" };
+        Command command = new("join", "Makes this host a node of a Kubernetes cluster: kubelet settings, CNI network, systemd units; its certificate comes by a signing request")
+        {
+            server, token, authority, name, address, zone, pods, dns, kubelet, cgroup, noUnits,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            SphereletOptions options = Load(parsed);
+            string secret = parsed.GetRequiredValue(token);
+            JoinRequest request = new()
+            {
+                Server = parsed.GetRequiredValue(server),
+                Token = secret.StartsWith('@') ? (await File.ReadAllTextAsync(secret[1..], cancellationToken)).Trim() : secret,
+                Authority = await File.ReadAllTextAsync(parsed.GetRequiredValue(authority).FullName, cancellationToken),
+                NodeName = parsed.GetRequiredValue(name),
+                NodeIp = parsed.GetRequiredValue(address),
+                Zone = parsed.GetRequiredValue(zone),
+                PodCidr = parsed.GetRequiredValue(pods),
+                ClusterDns = parsed.GetRequiredValue(dns),
+                Kubelet = parsed.GetRequiredValue(kubelet),
+                KubeletMinor = await JoinCommand.KubeletMinorAsync(parsed.GetRequiredValue(kubelet), cancellationToken),
+                CgroupRoot = parsed.GetRequiredValue(cgroup),
+                IsUnified = File.Exists("/sys/fs/cgroup/cgroup.controllers"),
+                Spherelet = Environment.ProcessPath ?? "spherelet",
+                Socket = options.SocketPath,
+                CniConfigDirectory = options.CniConfigDirectory,
+                Units = !parsed.GetValue(noUnits),
+            };
+            JoinCommand.Check(request);
+            await JoinCommand.WriteAsync(request, Console.Out, cancellationToken);
+            if (request.Units)
+            {
+                await JoinCommand.StartAsync(cancellationToken);
+            }
+
+            Console.WriteLine($"An administrator gives the node its role: kubectl label node {request.NodeName} node-role.kubernetes.io/agent=");
             return 0;
         });
         return command;
