@@ -1,0 +1,226 @@
+#!/usr/bin/env bash
+# A Kubernetes cluster of one to three nodes on this machine; `./vks lab` calls it.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+tree=$(dirname "$here")
+export LC_ALL=C
+
+# Two labs on one machine differ in name and number; the number chooses addresses and user ids.
+lab_name=${VKS_LAB_NAME:-lab}
+lab_number=${VKS_LAB_NUMBER:-0}
+lab_dir=${VKS_LAB_DIR:-/var/lib/vks-$lab_name}
+lab_net=10.201.$lab_number
+
+say() { printf 'lab: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+step() { printf 'lab: %3d s  %s\n' "$SECONDS" "$*" >&2; }
+
+usage() {
+    cat >&2 <<EOF
+usage: ./vks lab COMMAND
+
+  up [NODES]           a cluster of one to three nodes [1]; takes over from an interrupted one
+  down                 ends it; nothing stays
+  status               what runs, and the nodes
+  kubectl ARGUMENTS    kubectl on it
+  shell HOST           a shell on control, node-1, node-2 or node-3
+  stop HOST PART       ends one program: etcd, kube-apiserver, spherelet, kubelet, kube-proxy, …
+  start HOST PART      starts it again
+
+The cluster's kubeconfig:  export KUBECONFIG=$lab_dir/kubeconfig
+Images for it:             skopeo copy --dest-tls-verify=false … docker://$lab_net.1:5000/NAME
+Another lab beside it:     VKS_LAB_NAME=two VKS_LAB_NUMBER=1 ./vks lab up
+EOF
+    exit 2
+}
+
+[[ $lab_name =~ ^[a-z0-9][a-z0-9-]{0,9}$ ]] || fail "VKS_LAB_NAME must be one to ten small letters, digits and '-'"
+[[ $lab_number =~ ^[0-9]$ ]] || fail "VKS_LAB_NUMBER must be one digit"
+. "$here/hosts.sh"
+. "$here/cluster.sh"
+. "$here/pki.sh"
+
+# What the cluster was made with stays what it runs with.
+load_settings() {
+    [ -e "$lab_dir/settings" ] || fail "there is no lab '$lab_name'. Do: ./vks lab up"
+    . "$lab_dir/settings"
+}
+
+save_settings() {
+    printf '%s=%q\n' node_count "$node_count" kube "$kube" kube_minor "$kube_minor" spherelet "$spherelet" guest_dir "$guest_dir" >"$lab_dir/settings"
+}
+
+# What programs on the hosts change of this machine, since these settings are everybody's.
+machine_settings="vm/overcommit_memory kernel/panic kernel/panic_on_oops net/ipv4/ip_forward"
+
+save_machine() {
+    local name
+    for name in $machine_settings; do printf '%s %s\n' "$name" "$(cat "/proc/sys/$name")"; done >"$lab_dir/machine.before"
+    echo 1 >/proc/sys/net/ipv4/ip_forward
+    iptables -t nat -A POSTROUTING -s "$lab_net.0/24" ! -d "$lab_net.0/24" -j MASQUERADE
+}
+
+restore_machine() {
+    local name value
+    while iptables -t nat -D POSTROUTING -s "$lab_net.0/24" ! -d "$lab_net.0/24" -j MASQUERADE 2>/dev/null; do :; done
+    [ -e "$lab_dir/machine.before" ] || return 0
+    while read -r name value; do
+        [ "$(cat "/proc/sys/$name")" = "$value" ] || echo "$value" >"/proc/sys/$name"
+    done <"$lab_dir/machine.before"
+}
+
+hosts() {
+    local number
+    printf 'control\n'
+    for ((number = 1; number <= node_count; number++)); do printf 'node-%d\n' "$number"; done
+}
+
+start_node() {
+    join_node "$1"
+    wait_until 120 "the spherelet of node-$1 listens" on "node-$1" test -S /run/vks/spherelet.sock
+    start_kubelet "$1"
+    start_proxy "$1"
+}
+
+healthy() {
+    local host
+    for host in $(hosts); do host_pid "$host" >/dev/null || return 1; done
+    nodes_ready 2>/dev/null
+}
+
+up() {
+    local number host
+    node_count=${1:-1}
+    [[ $node_count =~ ^[1-3]$ ]] || fail "a lab has one to three nodes, not '$node_count'"
+    local wanted=$node_count
+    if [ -e "$lab_dir/settings" ]; then
+        load_settings
+        if [ "$node_count" = "$wanted" ] && healthy; then show; return; fi
+        step "taking down what an earlier lab left"
+        down
+    fi
+    node_count=$wanted
+    kube=$("$tree/images/kubernetes/build.sh")
+    kube_minor=$("$kube/kube-apiserver" --version | sed -E 's/.*v1\.([0-9]+).*/\1/')
+    spherelet=${VKS_SPHERELET:-$tree/artifacts/publish/Vks.Spherelet/release_linux-x64/spherelet}
+    guest_dir=${VKS_GUEST_DIR:-$tree/artifacts/guest}
+    [ -x "$spherelet" ] || fail "$spherelet is missing. Do: ./vks lab up (which builds it), or name one with VKS_SPHERELET"
+    SECONDS=0
+    mkdir -p "$lab_dir"
+    save_settings
+    save_machine
+    step "certificates"
+    make_pki
+    cp "$pki/admin.kubeconfig" "$lab_dir/kubeconfig"
+    chmod 600 "$lab_dir/kubeconfig"
+    step "hosts: $(hosts | tr '\n' ' ')"
+    for host in $(hosts); do start_host "$host"; done
+    start_fabric
+    for ((number = 1; number <= node_count; number++)); do
+        wire_node "$number"
+        make_node_cgroup "$number"
+        start_spherelet "$number"
+    done
+    start_registry
+    step "control plane: Kubernetes 1.$kube_minor"
+    start_control_plane
+    step "nodes"
+    allow_joining
+    for ((number = 1; number <= node_count; number++)); do start_node "$number"; done
+    push_demo
+    register
+    wait_until 240 "all nodes are Ready" nodes_ready
+    wait_until 240 "the default service account" kubectl get serviceaccount default
+    step "ready"
+    show
+}
+
+push_demo() {
+    local layout=$tree/artifacts/demo
+    "$tree/images/build.sh" demo "$layout" 2>/dev/null || fail "images/build.sh demo failed; run it by itself to see why"
+    skopeo copy --quiet --insecure-policy --dest-tls-verify=false "oci:$layout:demo" "docker://$registry/vks/demo:latest" >/dev/null ||
+        fail "skopeo could not push the demo image to $registry"
+}
+
+show() {
+    kubectl get nodes -o wide
+    cat <<EOF
+
+  export KUBECONFIG=$lab_dir/kubeconfig
+  ./vks lab kubectl create deployment web --image $registry/vks/demo:latest --replicas 3
+EOF
+}
+
+down() {
+    local host number folder
+    if [ -e "$lab_dir/settings" ]; then
+        load_settings
+        # Machines leave their control groups only when somebody removes them: a kubelet would start new ones, so it goes first.
+        for ((number = 1; number <= node_count; number++)); do
+            host=node-$number
+            host_pid "$host" >/dev/null || continue
+            { end_part "$host" kubelet
+              end_part "$host" spherelet
+              on "$host" "$spherelet" drain || say "the spherelet of $host could not remove its pods; they are killed"; } &
+        done
+        wait
+        for host in $(hosts); do end_host "$host"; done
+    fi
+    # Deletes with its peer, which went with "control"; here for a lab that was interrupted before.
+    ip link delete "$host_link" 2>/dev/null || true
+    if [ -d "$lab_dir" ]; then
+        remove_machine_cgroups
+        restore_machine
+        rm -rf --one-file-system "$lab_dir"
+    fi
+    remove_cgroups
+}
+
+# Of machines that were killed with their host.
+remove_machine_cgroups() {
+    local folder group
+    for folder in "$lab_dir"/node-*/lib/vks/machines/*/; do
+        [ -d "$folder" ] || continue
+        for group in $(find /sys/fs/cgroup -maxdepth 6 -type d -path "*/vks/$(basename "$folder")"); do rmdir "$group" || true; done
+    done
+}
+
+status() {
+    local host file part state
+    [ -e "$lab_dir/settings" ] || { echo "there is no lab '$lab_name'"; return; }
+    load_settings
+    for host in $(hosts); do
+        for file in "$lab_dir/$host"/*.log; do
+            part=$(basename "$file" .log)
+            [ "$part" != host ] || continue
+            state=stopped
+            part_alive "$host" "$part" && state=running
+            printf '%-9s %-24s %-8s %s\n' "$host" "$part" "$state" "$file"
+        done
+    done
+    kubectl get nodes -o wide || true
+}
+
+start_one() {
+    case $1/$2 in
+        node-[1-3]/spherelet) start_spherelet "${1#node-}" ;;
+        node-[1-3]/kubelet) start_kubelet "${1#node-}" ;;
+        node-[1-3]/kube-proxy) start_proxy "${1#node-}" ;;
+        control/registry) start_registry ;;
+        control/*) start_control_plane ;;
+        *) fail "host $1 has no program '$2'" ;;
+    esac
+}
+
+command=${1:-}
+[ $# -eq 0 ] || shift
+case $command in
+    up) up "$@" ;;
+    down) down; say "nothing of lab '$lab_name' is left" ;;
+    status) status ;;
+    kubectl) load_settings; exec "$kube/kubectl" --kubeconfig "$lab_dir/kubeconfig" "$@" ;;
+    shell) load_settings; [ $# -eq 1 ] || usage; on "$1" bash || true ;;
+    stop) load_settings; [ $# -eq 2 ] || usage; end_part "$1" "$2" ;;
+    start) load_settings; [ $# -eq 2 ] || usage; start_one "$1" "$2" ;;
+    *) usage ;;
+esac
