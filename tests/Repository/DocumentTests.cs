@@ -32,6 +32,7 @@ public sealed partial class DocumentTests
     [InlineData("supervisor")]
     [InlineData("images")]
     [InlineData("bench")]
+    [InlineData("lab")]
     [InlineData("tests")]
     public void Every_top_folder_has_a_readme_that_the_main_one_links(string folder)
     {
@@ -49,7 +50,7 @@ public sealed partial class DocumentTests
             .Select(match => match.Groups["name"].Value);
         string help = script[script.IndexOf("usage: ./vks", StringComparison.Ordinal)..script.IndexOf("State:", StringComparison.Ordinal)];
 
-        Assert.Equal(["bench", "doctor", "down", "help", "test", "up"], taken.Order(StringComparer.Ordinal));
+        Assert.Equal(["bench", "doctor", "down", "help", "lab", "test", "up"], taken.Order(StringComparer.Ordinal));
         Assert.All(taken, name => Assert.Contains($"\n  {name} ", help, StringComparison.Ordinal));
     }
 
