@@ -9,6 +9,10 @@ internal static partial class ResourceConversion
 {
     private const int MinPeriod = 1000, MaxPeriod = 1_000_000, MinQuota = 1000;
     private const int MinShares = 2, MaxShares = 262_144;
+
+    /// <summary>What the kernel keeps of a quota: 44 bits (sched, MAX_BW).</summary>
+    private const long MaxQuota = (1L << 44) - 1;
+
     private const int MaxUnifiedValue = 4096;
 
     /// <summary>From CRI; absent is no limit, and so is a negative number, as -1 is elsewhere.</summary>
@@ -27,8 +31,8 @@ internal static partial class ResourceConversion
         : new ResourceLimits
         {
             CpuShares = resources.CpuShares > 0 ? Math.Clamp(resources.CpuShares, MinShares, MaxShares) : OrNegative(resources.CpuShares, negative),
-            CpuQuotaMicroseconds = resources.CpuQuota is > 0 and < MinQuota
-                ? throw Invalid("cpu_quota", $"is {resources.CpuQuota}; the least is {MinQuota} microseconds")
+            CpuQuotaMicroseconds = resources.CpuQuota is > 0 and < MinQuota or > MaxQuota
+                ? throw Invalid("cpu_quota", $"is {resources.CpuQuota}; it must be {MinQuota} to {MaxQuota} microseconds")
                 : OrNegative(resources.CpuQuota, negative),
             CpuPeriodMicroseconds = resources.CpuPeriod > 0 && resources.CpuPeriod is < MinPeriod or > MaxPeriod
                 ? throw Invalid("cpu_period", $"is {resources.CpuPeriod}; it must be {MinPeriod} to {MaxPeriod} microseconds")

@@ -106,6 +106,10 @@ public sealed class AgentParsersTests
     [InlineData("exec /x: Exec format error", GuestFault.CannotExecute)]
     [InlineData("write /run/x: No space left on device", GuestFault.ResourceExhausted)]
     [InlineData("clone: Cannot allocate memory", GuestFault.ResourceExhausted)]
+    [InlineData("mount `/run/vks/share/c/0` to `etc/passwd`: Not a directory", GuestFault.InvalidRequest)]
+    [InlineData("open `/x`: File name too long", GuestFault.InvalidRequest)]
+    [InlineData("writing file `cpu.max`: Invalid argument", GuestFault.InvalidRequest)]
+    [InlineData("OOM: the memory limit could be too low: write to sync socket: Broken pipe", GuestFault.InvalidRequest)]
     [InlineData("mount `proc`: Operation not permitted", GuestFault.Failed)]
     [InlineData("", GuestFault.Failed)]
     public void The_words_of_crun_mean_a_fault(string words, GuestFault fault) => Assert.Equal(fault, Crun.Classify(words));

@@ -82,6 +82,17 @@ internal sealed class Crun(Reaper reaper)
             return GuestFault.CannotExecute;
         }
 
+        // What a caller asked for and cannot be: paths, limits that the kernel refuses, memory that not even the start fits in.
+        if (words.Contains("Not a directory", StringComparison.Ordinal)
+            || words.Contains("Is a directory", StringComparison.Ordinal)
+            || words.Contains("File name too long", StringComparison.Ordinal)
+            || words.Contains("Too many levels of symbolic links", StringComparison.Ordinal)
+            || words.Contains("memory limit could be too low", StringComparison.Ordinal)
+            || (words.Contains("writing file", StringComparison.Ordinal) && words.EndsWith("Invalid argument", StringComparison.Ordinal)))
+        {
+            return GuestFault.InvalidRequest;
+        }
+
         return words.Contains("No space left", StringComparison.Ordinal) || words.Contains("Cannot allocate memory", StringComparison.Ordinal)
             ? GuestFault.ResourceExhausted
             : GuestFault.Failed;
