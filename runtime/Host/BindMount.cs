@@ -85,15 +85,6 @@ public sealed unsafe class BindMount : IDisposable
         }
     }
 
-    /// <summary>Makes of a folder a mount of its own, whose later mounts show in every mount namespace that was copied from this one. Once is enough.</summary>
-    /// <exception cref="HostException">The kernel refused.</exception>
-    public static void Share(string folder)
-    {
-        using BindMount itself = Take(folder, followsHost: false);
-        SetAttributes(itself._tree, folder, new MountAttributes { Propagation = (ulong)LibC.MS_SHARED });
-        itself.AttachTo(folder);
-    }
-
     /// <summary>Takes a mount away at once; who has a file of it open keeps only that file.</summary>
     /// <exception cref="HostException">The kernel refused; EINVAL: nothing is mounted there.</exception>
     public static void Detach(string target)

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
 using Tmds.Linux;
 
 namespace Vks.Runtime.Host;
@@ -57,5 +59,17 @@ internal static class DedicatedThread
     {
         using var netns = Native.Open(netnsPath, LibC.O_RDONLY, "create the network namespace first");
         Native.Check(LibC.setns((int)netns.DangerousGetHandle(), LibC.CLONE_NEWNET), "setns", netnsPath);
+    }
+
+    /// <summary>Moves the calling thread to where a process sees its files: its mount namespace and its root. Only for threads of this class.</summary>
+    /// <exception cref="HostException">ENOENT: there is no such process.</exception>
+    internal static void EnterMountsOf(int pid)
+    {
+        string path = string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/ns/mnt");
+        using SafeFileHandle mounts = Native.Open(path, LibC.O_RDONLY, "the process must run");
+
+        // A thread that shares its root and working directory with others cannot leave their mount namespace (setns(2)).
+        Native.Check(LibC.unshare(LibC.CLONE_FS), "unshare(CLONE_FS)", path);
+        Native.Check(LibC.setns((int)mounts.DangerousGetHandle(), LibC.CLONE_NEWNS), "setns", path);
     }
 }

@@ -51,7 +51,7 @@ internal static class ContainerWriter
     {
         json.WriteString("sandboxID", container.Record.PodId);
         json.WriteString("runtimeType", "crx");
-        json.WriteNumber("pid", container.Record.Phase == ContainerPhase.Running ? container.Sandbox.Machine?.Current.QemuPid ?? 0 : 0);
+        json.WriteNumber("pid", container.Record.Phase == ContainerPhase.Running ? container.Sandbox.QemuPid : 0);
         json.WriteNumber("guestPid", container.Record.GuestPid);
         json.WriteNumber("stopSignal", container.Record.StopSignal);
         json.WriteStartArray("disks");

@@ -86,7 +86,7 @@ internal sealed partial class ContainerService
             await DeleteInGuestAsync(sandbox, record.Id, cancellationToken);
         }
 
-        await share.ReleaseContainerAsync(sandbox.Id, record.Id, cancellationToken);
+        await share.ReleaseContainerAsync(sandbox.Id, record.Id, sandbox.QemuPid, cancellationToken);
         store.DeleteContainer(sandbox.Id, record.Id);
     }
 

@@ -39,7 +39,7 @@ internal sealed partial class ContainerService
             store.Save(record);
 
             await AcquireDisksAsync(sandbox, [image, .. volumes.Values], undo, cancellationToken);
-            undo.Push("the mounts", token => share.ReleaseContainerAsync(sandbox.Id, id, token));
+            undo.Push("the mounts", token => share.ReleaseContainerAsync(sandbox.Id, id, sandbox.QemuPid, token));
             IReadOnlyList<MountSpec> mounts = await MountsAsync(sandbox, id, config, volumes, cancellationToken);
             undo.Push("the container in the guest", token => DeleteInGuestAsync(sandbox, id, token));
             ContainerMade made = await sandbox.Guest.CallAsync(
@@ -92,7 +92,7 @@ internal sealed partial class ContainerService
     {
         ContainerMount[] paths = [.. config.Mounts.Where(mount => mount.Image.Length == 0)];
         var shared = new Queue<IReadOnlyList<MountSpec>>(
-            paths.Length == 0 ? [] : await share.BindAsync(sandbox.Id, containerId, paths, () => IdMapNamespace.UserOf(sandbox.Machine?.Current.QemuPid ?? 0), cancellationToken));
+            paths.Length == 0 ? [] : await share.BindAsync(sandbox.Id, containerId, paths, sandbox.QemuPid, cancellationToken));
         return
         [
             .. config.Mounts.SelectMany(mount => mount.Image.Length == 0

@@ -169,7 +169,7 @@ internal sealed partial class ContainerService(
         }
 
         await container.DisposeAsync();
-        await share.ReleaseContainerAsync(container.Record.PodId, container.Id, cancellationToken);
+        await share.ReleaseContainerAsync(container.Record.PodId, container.Id, container.Sandbox.QemuPid, cancellationToken);
         foreach (string serial in container.Record.Disks)
         {
             await container.Sandbox.ReleaseDiskAsync(serial, cancellationToken);

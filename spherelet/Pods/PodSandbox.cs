@@ -30,6 +30,9 @@ internal sealed class PodSandbox(PodRecord record, Machine? machine, PodStore st
     /// <summary>Containers can run in it.</summary>
     public bool IsReady => Record is { Made: true, Stopped: false } && IsMachineRunning;
 
+    /// <summary>The process of its machine on this host, or 0 when it has ended.</summary>
+    public int QemuPid => machine?.Current.QemuPid ?? 0;
+
     /// <summary>The guest answers.</summary>
     public bool IsMachineRunning => machine?.Current.State == MachineState.Running;
 

@@ -2,11 +2,13 @@ using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using Vks.Runtime.Guest.Protocol;
 using Vks.Runtime.Host;
+using Vks.Runtime.Machines;
 
 namespace Vks.Spherelet.Pods;
 
-/// <summary>Host paths that containers mount: each is bound below the pod's shared directory, which the guest sees over virtio-9p.</summary>
+/// <summary>Host paths that containers mount: each shows below the pod's shared directory, which the guest sees over virtio-9p.</summary>
 /// <remarks>
+/// On the host that directory holds empty folders and files. What they stand for is mounted over them where the machine's QEMU alone sees it.
 /// The guest sees one file system without mounts, so a mount that is read-only there is so with all below. Where the host has more
 /// mounted below a path that is read-only itself only, each of those mounts is named to the guest too, writable, in its place.
 /// </remarks>
@@ -15,37 +17,24 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
     /// <summary>The virtio-9p tag of the shared directory.</summary>
     public const string Tag = "vks";
 
-    /// <summary>Makes the pod's shared directory, which QEMU's mount namespace follows. Undo with <see cref="ReleasePodAsync"/>.</summary>
+    /// <summary>Makes the pod's shared directory. Undo with <see cref="ReleasePodAsync"/>.</summary>
     /// <returns>The directory.</returns>
-    /// <exception cref="PodException"><see cref="PodFault.HostFailed"/>.</exception>
-    public string Prepare(string podId)
-    {
-        string directory = Directory.CreateDirectory(store.ShareDirectory(podId)).FullName;
-        try
-        {
-            BindMount.Share(directory);
-            return directory;
-        }
-        catch (HostException cause)
-        {
-            throw Refused(directory, "shared with a machine", cause);
-        }
-    }
+    public string Prepare(string podId) => Directory.CreateDirectory(store.ShareDirectory(podId)).FullName;
 
     /// <summary>Binds a container's host paths. On failure nothing of the container is left bound.</summary>
     /// <param name="podId">The pod.</param>
     /// <param name="containerId">The container.</param>
     /// <param name="mounts">Those of its mounts that have a host path. All that map ids map them the same way.</param>
-    /// <param name="serverId">The user of the machine's QEMU, asked for when ids are mapped.</param>
+    /// <param name="qemuPid">The process of the machine's QEMU.</param>
     /// <param name="cancellationToken">Ends the work and undoes it.</param>
     /// <returns>What the guest is told of each, in the same order; the first of each is the path itself.</returns>
     /// <exception cref="PodException"><see cref="PodFault.InvalidConfig"/>: a path is missing, or neither file nor directory. <see cref="PodFault.HostFailed"/>: the kernel refused.</exception>
     public async Task<IReadOnlyList<IReadOnlyList<MountSpec>>> BindAsync(
-        string podId, string containerId, IReadOnlyList<ContainerMount> mounts, Func<uint> serverId, CancellationToken cancellationToken)
+        string podId, string containerId, IReadOnlyList<ContainerMount> mounts, int qemuPid, CancellationToken cancellationToken)
     {
         string directory = store.ContainerShareDirectory(podId, containerId);
         using SafeFileHandle? userNamespace = mounts.FirstOrDefault(mount => mount.IdMap is not null)?.IdMap is { } map
-            ? await IdMapNamespace.OpenAsync(map, serverId(), cancellationToken)
+            ? await IdMapNamespace.OpenAsync(map, IdMapNamespace.UserOf(qemuPid), cancellationToken)
             : null;
         try
         {
@@ -55,27 +44,48 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
                 string name = specs.Count.ToString(CultureInfo.InvariantCulture);
 
                 // On a thread of the pool: a path of a network file system may take its time.
-                specs.Add(await Task.Run(() => Bind(mount, directory, containerId, name, userNamespace), cancellationToken).WaitAsync(cancellationToken));
+                specs.Add(await Task.Run(() => BindAsync(mount, directory, containerId, name, qemuPid, userNamespace), cancellationToken).WaitAsync(cancellationToken));
             }
 
             return specs;
         }
         catch (Exception)
         {
-            Release(directory);
+            await ReleaseContainerAsync(podId, containerId, qemuPid, CancellationToken.None);
             throw;
         }
     }
 
     /// <summary>Unbinds all of a container. Nothing bound is no error.</summary>
-    public Task ReleaseContainerAsync(string podId, string containerId, CancellationToken cancellationToken) =>
-        Task.Run(() => Release(store.ContainerShareDirectory(podId, containerId)), cancellationToken);
+    /// <param name="podId">The pod.</param>
+    /// <param name="containerId">The container.</param>
+    /// <param name="qemuPid">The process of the machine's QEMU, or 0 when it has ended, and all mounts with it.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <exception cref="PodException"><see cref="PodFault.HostFailed"/>: the kernel refused.</exception>
+    public async Task ReleaseContainerAsync(string podId, string containerId, int qemuPid, CancellationToken cancellationToken)
+    {
+        string directory = store.ContainerShareDirectory(podId, containerId);
+        if (qemuPid != 0 && Directory.Exists(directory))
+        {
+            try
+            {
+                await ShareMounts.DetachAsync(qemuPid, containerId).WaitAsync(cancellationToken);
+            }
+            catch (HostException cause)
+            {
+                throw Refused(directory, "released", cause);
+            }
+        }
 
-    /// <summary>Unbinds all of a pod. Nothing bound is no error.</summary>
+        await Task.Run(() => Release(directory), cancellationToken);
+    }
+
+    /// <summary>Removes the shared directory of a pod whose machine has ended. None is no error.</summary>
     public Task ReleasePodAsync(string podId, CancellationToken cancellationToken) =>
         Task.Run(() => Release(store.ShareDirectory(podId)), cancellationToken);
 
-    private static List<MountSpec> Bind(ContainerMount mount, string directory, string containerId, string name, SafeFileHandle? userNamespace)
+    private static async Task<IReadOnlyList<MountSpec>> BindAsync(
+        ContainerMount mount, string directory, string containerId, string name, int qemuPid, SafeFileHandle? userNamespace)
     {
         string target = Path.Combine(directory, name);
         Directory.CreateDirectory(directory);
@@ -100,14 +110,13 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
                 bind.MapIds(userNamespace!);
             }
 
-            bind.AttachTo(target);
+            string source = $"{containerId}/{name}";
+            return [.. Specs(mount, source, await ShareMounts.AttachAsync(qemuPid, bind, source))];
         }
         catch (HostException cause)
         {
             throw Refused(mount.HostPath, "bound", cause);
         }
-
-        return [.. Specs(mount, $"{containerId}/{name}", HostMounts.Below(target).Skip(1).Select(point => point[(target.Length + 1)..]))];
     }
 
     /// <summary>What the guest is told of one path. Pure.</summary>
@@ -159,22 +168,10 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
             return;
         }
 
-        try
+        if (MountTable.Below(directory) is [string mounted, ..])
         {
-            foreach (string mountPoint in HostMounts.Below(directory).Reverse())
-            {
-                BindMount.Detach(mountPoint);
-            }
-        }
-        catch (HostException cause)
-        {
-            throw Refused(directory, "released", cause);
-        }
-
-        if (HostMounts.Below(directory).FirstOrDefault() is { } left)
-        {
-            // Deleting now would delete the host's own files.
-            throw new PodException(PodFault.HostFailed, directory, $"'{left}' is still mounted; unmount it by hand, then try again.");
+            // Deleting now would delete what is mounted.
+            throw new PodException(PodFault.HostFailed, directory, $"'{mounted}' is a mount of this host, which the daemon did not make; unmount it by hand, then try again.");
         }
 
         Directory.Delete(directory, recursive: true);

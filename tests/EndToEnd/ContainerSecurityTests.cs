@@ -77,6 +77,30 @@ public sealed class ContainerSecurityTests(NodeLab lab)
     }
 
     [Fact]
+    public async Task What_a_pod_mounts_is_no_mount_of_the_host_so_the_host_can_unmount_and_remove_it()
+    {
+        await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
+        string folder = Directory.CreateDirectory(Path.Combine(lab.Directory, "given")).FullName;
+        string inner = Directory.CreateDirectory(Path.Combine(folder, "inner")).FullName;
+        await HostAsync("mount", "-t", "tmpfs", "inner", inner);
+        string container;
+        try
+        {
+            container = await StartAsync(pod, config => config.Mounts.Add(new Mount { ContainerPath = "/v", HostPath = folder }));
+            await pod.ExecAsync(container, Token, "touch", "/v/inner/file");
+        }
+        finally
+        {
+            await HostAsync("umount", "--lazy", inner);
+        }
+
+        Directory.Delete(inner);
+
+        Assert.DoesNotContain(Path.Combine(lab.Directory, "root", "pods"), await File.ReadAllTextAsync("/proc/self/mountinfo", Token), StringComparison.Ordinal);
+        Assert.Equal("", await pod.ExecAsync(container, Token, "ls", "/v"));
+    }
+
+    [Fact]
     public async Task Users_are_looked_up_in_the_image_and_told_in_the_status()
     {
         await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
