@@ -33,6 +33,12 @@ internal sealed record ChildSettings
     /// <summary>A file that it is handed for reading only when it opens it for writing, or null.</summary>
     internal ReadOnlyStandIn? StandIn { get; init; }
 
+    /// <summary>
+    /// It gets no huge pages, even where it asks for them. The kernel keeps that by address space, which a child has from the daemon until it is
+    /// executed: the daemon gets none either from then on.
+    /// </summary>
+    internal bool SmallPages { get; init; }
+
     /// <summary>Group that the child is put into right after its start, or null.</summary>
     internal Cgroup? Cgroup { get; init; }
 }

@@ -21,6 +21,7 @@ internal static unsafe partial class NativeMethods
 
     internal const int SetDumpable = 4; // PR_SET_DUMPABLE of prctl(2)
     internal const int SetNoNewPrivs = 38; // PR_SET_NO_NEW_PRIVS of prctl(2)
+    internal const int SetThpDisable = 41; // PR_SET_THP_DISABLE of prctl(2), Linux 3.15
     internal const int SetKeepCaps = 8; // PR_SET_KEEPCAPS of prctl(2)
     internal const int CapAmbient = 47, CapAmbientRaise = 2; // PR_CAP_AMBIENT of prctl(2)
 

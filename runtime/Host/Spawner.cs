@@ -28,6 +28,11 @@ internal static unsafe class Spawner
             {
                 int pid = 0;
                 TakeOnIdentity(settings);
+                if (settings.SmallPages)
+                {
+                    Native.Check(NativeMethods.PrCtl(NativeMethods.SetThpDisable, 1, 0, 0, 0), "prctl(PR_SET_THP_DISABLE)", settings.Program);
+                }
+
                 if (settings.StandIn is { } standIn)
                 {
                     OpenGate.Attend(standIn, OpenGate.Install(standIn));
