@@ -39,7 +39,7 @@ internal sealed class BenchRun(BenchSettings settings)
             {
                 machine = await DescribeAsync(set.IsKvm, cancellationToken);
                 arms = set.Arms.ToDictionary(static arm => arm.Name, static arm => arm.Title, StringComparer.Ordinal);
-                await WarmUpAsync(set, cancellationToken);
+                await WarmUpAsync(set, recorder, cancellationToken);
                 await AnsiConsole.Progress()
                     .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
                     .StartAsync(progress => MeasureAsync(progress, sections, set, files, directory, recorder, cancellationToken));
@@ -63,17 +63,25 @@ internal sealed class BenchRun(BenchSettings settings)
             : [.. BenchSections.All.Where(section => settings.Sections.Count == 0 || settings.Sections.Contains(section.Name))];
     }
 
-    private static async Task WarmUpAsync(ArmSet set, CancellationToken cancellationToken)
+    private static async Task WarmUpAsync(ArmSet set, SampleRecorder recorder, CancellationToken cancellationToken)
     {
         foreach (Arm arm in set.Arms)
         {
             bool warm = false;
             for (int count = 0; count < WarmUpPods || (!warm && count < MostWarmUpPods); count++)
             {
-                await using BenchPod pod = new(arm, set.Registry.Image);
-                await pod.StartWholeAsync(cancellationToken);
-                await pod.ExecAsync(["true"], cancellationToken);
-                warm = arm.Name != ArmNames.Clone || (await pod.ReadMachineAsync(cancellationToken)).IsClone;
+                try
+                {
+                    await using BenchPod pod = new(arm, set.Registry.Image);
+                    await pod.StartWholeAsync(cancellationToken);
+                    await pod.ExecAsync(["true"], cancellationToken);
+                    warm = arm.Name != ArmNames.Clone || (await pod.ReadMachineAsync(cancellationToken)).IsClone;
+                }
+                catch (Exception problem) when (problem is Grpc.Core.RpcException or TimeoutException && !cancellationToken.IsCancellationRequested)
+                {
+                    // Whoever cannot start a pod at all will say so in every section; one that hangs on a busy host may still do the rest.
+                    recorder.Fail("warm-up", arm.Name, problem.Message);
+                }
             }
         }
     }
