@@ -45,6 +45,7 @@ internal sealed class Cgroup
                         group.EnableControllers(parent);
                     }
 
+                    group.WeighAsCpus(parent);
                     string folder = Path.Combine(parent, settings.Name);
                     Directory.CreateDirectory(folder);
                     group._folders.Add(folder);
@@ -151,6 +152,26 @@ internal sealed class Cgroup
         foreach (string controller in CgroupMounts.Controllers.Where(name => name != "cpuacct"))
         {
             Try(controller, () => File.WriteAllText(Path.Combine(folder, "cgroup.subtree_control"), "+" + controller));
+        }
+    }
+
+    /// <summary>
+    /// Gives the folder the weight of all the host's CPUs, as kubelets weigh their pods. With the default weight all machines together
+    /// count as one process of the host: beside 30 busy ones a guest got 1 % of a CPU, and its boot was given up.
+    /// </summary>
+    private void WeighAsCpus(string folder)
+    {
+        const int SharesOfCpu = 1024, MaxShares = 262_144; // cgroup v1
+        const int WeightOfCpu = 100, MaxWeight = 10_000; // cgroup v2
+        int cpus = Environment.ProcessorCount;
+        foreach ((string file, int value) in (ReadOnlySpan<(string, int)>)
+            [("cpu.shares", Math.Min(SharesOfCpu * cpus, MaxShares)), ("cpu.weight", Math.Min(WeightOfCpu * cpus, MaxWeight))])
+        {
+            string path = Path.Combine(folder, file);
+            if (File.Exists(path))
+            {
+                Try(file, () => File.WriteAllText(path, value.ToString(CultureInfo.InvariantCulture)));
+            }
         }
     }
 

@@ -30,6 +30,26 @@ public sealed class HostCgroupTests
     }
 
     [Fact]
+    public async Task All_machines_together_weigh_as_much_as_the_hosts_cpus()
+    {
+        Cgroup cgroup = Cgroup.Create(new CgroupSettings("vks", $"test-weight-{Environment.ProcessId}"));
+        try
+        {
+            int cpus = Environment.ProcessorCount;
+            string[] weights = [.. cgroup.Folders.Select(folder => Path.GetDirectoryName(folder)!)
+                .SelectMany(parent => new[] { Path.Combine(parent, "cpu.shares"), Path.Combine(parent, "cpu.weight") })
+                .Where(File.Exists).Select(file => File.ReadAllText(file).Trim())];
+
+            string weight = Assert.Single(weights);
+            Assert.Contains(weight, new[] { 1024 * cpus, 100 * cpus }.Select(value => value.ToString(CultureInfo.InvariantCulture)));
+        }
+        finally
+        {
+            await cgroup.RemoveAsync(Token);
+        }
+    }
+
+    [Fact]
     public void V1_groups_stand_below_the_daemons_own()
     {
         IReadOnlyList<(string, string)> roots = CgroupMounts.ParseV1(
