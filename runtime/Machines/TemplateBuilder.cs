@@ -10,6 +10,9 @@ namespace Vks.Runtime.Machines;
 /// <summary>Makes a template: boots a machine of its shape, warms its agent, saves it. A daemon that is killed meanwhile leaves an unfinished machine, which the next one clears away.</summary>
 internal sealed class TemplateBuilder(CrxEngineOptions options, TemplateBuilder.Boot boot, TemplateStore store, TimeProvider time)
 {
+    /// <summary>Nobody waits for it, and on a busy host a boot takes several times as long: better late than given up.</summary>
+    private const int Patience = 6;
+
     private static readonly TimeSpan EndTime = TimeSpan.FromSeconds(5);
 
     /// <summary>Boots a machine as planned.</summary>
@@ -35,7 +38,7 @@ internal sealed class TemplateBuilder(CrxEngineOptions options, TemplateBuilder.
         using SafeFileHandle memory = MemoryFile.Create("vks-template");
         using SafeFileHandle state = MemoryFile.Create("vks-template-state");
         RandomAccess.SetLength(memory, key.Shape.MemoryMiB * 1024L * 1024);
-        var plan = new BootPlan(accelerator, options.BootTimeout, Tries: 2) { SaveTo = memory };
+        var plan = new BootPlan(accelerator, options.BootTimeout * Patience, Tries: 2) { SaveTo = memory };
         CrxRun run = await boot(spec, new ConsoleLog(), plan, cancellationToken);
         try
         {
