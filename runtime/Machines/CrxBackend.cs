@@ -124,7 +124,7 @@ internal sealed partial class CrxBackend(
             {
                 return await boot.RunAsync(record, console, plan with { Tries = 1 }, filesStage, userIds, cancellationToken);
             }
-            catch (MachineException exception) when (exception.Fault is MachineFault.QemuFailed or MachineFault.AgentFailed or MachineFault.BootTimedOut)
+            catch (MachineException exception) when (exception.Fault is MachineFault.QemuFailed or MachineFault.AgentFailed or MachineFault.BootTimedOut or MachineFault.DiskFailed)
             {
                 CloneFailed(exception, record.Spec.Id, template.Name);
                 plan.OnTemplateFault?.Invoke(template);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 
 namespace Vks.Runtime.Templates;
@@ -8,13 +9,12 @@ internal sealed class Template : IDisposable
 {
     private readonly (long Length, DateTime Changed) _memoryStamp;
     private readonly (long Length, DateTime Changed) _stateStamp;
-    private readonly string _statePath;
     private readonly SafeFileHandle _state;
 
     /// <summary>Takes over both handles.</summary>
-    internal Template(string name, TemplateRecord record, SafeFileHandle memory, SafeFileHandle state, string statePath)
+    internal Template(string name, TemplateRecord record, SafeFileHandle memory, SafeFileHandle state)
     {
-        (Name, Record, Memory, _state, _statePath) = (name, record, memory, state, statePath);
+        (Name, Record, Memory, _state) = (name, record, memory, state);
         (_memoryStamp, _stateStamp) = (StampOf(memory), StampOf(state));
     }
 
@@ -30,9 +30,22 @@ internal sealed class Template : IDisposable
     /// <summary>Nobody has written to its files since they were checked.</summary>
     internal bool IsUntouched => StampOf(Memory) == _memoryStamp && StampOf(_state) == _stateStamp;
 
-    /// <summary>The devices' state, opened anew at its beginning.</summary>
-    /// <exception cref="IOException">The file is gone.</exception>
-    internal SafeFileHandle OpenState() => File.OpenHandle(_statePath, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+    /// <summary>The devices' state, opened anew at its beginning; by descriptor, since another start may have had the template deleted.</summary>
+    /// <exception cref="IOException">The file cannot be opened.</exception>
+    internal SafeFileHandle OpenState()
+    {
+        bool held = false;
+        _state.DangerousAddRef(ref held);
+        try
+        {
+            string path = string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{_state.DangerousGetHandle()}");
+            return File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        }
+        finally
+        {
+            _state.DangerousRelease();
+        }
+    }
 
     /// <summary>Lets go of the files; clones keep theirs.</summary>
     public void Dispose()

@@ -73,7 +73,7 @@ internal sealed class TemplateStore(string root)
             string memoryPath = Path.Combine(folder, MemoryFile);
             memory = OpenFile(memoryPath);
             state = OpenFile(Path.Combine(folder, StateFile));
-            var template = new Template(name, record, memory, state, Path.Combine(folder, StateFile));
+            var template = new Template(name, record, memory, state);
             bool whole = RandomAccess.GetLength(memory) == record.MemoryBytes
                 && SparseCopy.Hash(memory, memoryPath, cancellationToken) == record.MemoryHash
                 && Convert.ToHexStringLower(SHA256.HashData(ReadAll(state))) == record.StateHash;

@@ -100,6 +100,8 @@ public sealed class TemplateStoreTests : IDisposable
         byte[] first = new byte[6];
         RandomAccess.Read(template.Memory, first, 0);
         Assert.Equal(1, first[5]);
+        using SafeFileHandle state = template.OpenState();
+        Assert.Equal(5, RandomAccess.GetLength(state)); // a start that is about to use it still can
         Assert.Empty(_store.Names());
     }
 
