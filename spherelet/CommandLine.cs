@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Grpc.Core;
 using Vks.Spherelet.Client;
 using Vks.Spherelet.Cri.V1;
+using Vks.Spherelet.Protos;
 using Vks.Spherelet.Node;
 
 namespace Vks.Spherelet;

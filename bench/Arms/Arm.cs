@@ -1,5 +1,6 @@
 using Vks.Bench.Host;
 using Vks.Spherelet.Cri.V1;
+using Vks.Spherelet.Protos;
 
 namespace Vks.Bench.Arms;
 
@@ -26,7 +27,7 @@ internal abstract class Arm(string name, string title, string directory, CniNetw
     public abstract bool IsOurs { get; }
 
     /// <summary>Calls into it; set by <see cref="StartAsync"/>.</summary>
-    public CriConnection Cri { get; private set; } = null!;
+    public CriClient Cri { get; private set; } = null!;
 
     /// <summary>The daemon's process.</summary>
     public int DaemonPid => Service.Pid;
@@ -55,7 +56,7 @@ internal abstract class Arm(string name, string title, string directory, CniNetw
     {
         System.IO.Directory.CreateDirectory(Directory);
         Service = await LaunchAsync(cancellationToken);
-        Cri = new CriConnection(SocketPath);
+        Cri = new CriClient(SocketPath);
         await Cri.Runtime.VersionAsync(new VersionRequest(), cancellationToken: cancellationToken);
     }
 

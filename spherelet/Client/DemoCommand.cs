@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using Spectre.Console;
 using Vks.Spherelet.Cri.V1;
+using Vks.Spherelet.Protos;
 
 namespace Vks.Spherelet.Client;
 

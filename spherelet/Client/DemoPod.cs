@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Vks.Spherelet.Cri.V1;
+using Vks.Spherelet.Protos;
 
 namespace Vks.Spherelet.Client;
 

@@ -1,8 +1,8 @@
 using System.Net.Sockets;
 using Grpc.Core;
 using Grpc.Net.Client;
-using Vks.Spherelet.Client;
 using Vks.Spherelet.Cri.V1;
+using Vks.Spherelet.Protos;
 using Vks.Tests.Kit;
 
 namespace Vks.Tests.EndToEnd;

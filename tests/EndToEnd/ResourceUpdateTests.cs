@@ -1,7 +1,7 @@
 using System.Globalization;
 using Grpc.Core;
-using Vks.Spherelet.Client;
 using Vks.Spherelet.Cri.V1;
+using Vks.Spherelet.Protos;
 using Vks.Tests.Kit;
 
 namespace Vks.Tests.EndToEnd;

@@ -3,8 +3,8 @@ using System.Globalization;
 using System.Text.Json;
 using CliWrap;
 using Grpc.Core;
-using Vks.Spherelet.Client;
 using Vks.Spherelet.Cri.V1;
+using Vks.Spherelet.Protos;
 using Vks.Tests.Kit;
 
 namespace Vks.Tests.EndToEnd;

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using CliWrap;
-using Vks.Spherelet.Client;
 using Vks.Spherelet.Cri.V1;
+using Vks.Spherelet.Protos;
 
 namespace Vks.Tests.Kit;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
-using Vks.Spherelet.Client;
 using Vks.Spherelet.Cri.V1;
+using Vks.Spherelet.Protos;
 
 namespace Vks.Tests.Kit;
 

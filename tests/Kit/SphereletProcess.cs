@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using CliWrap;
 using CliWrap.EventStream;
-using Vks.Spherelet.Client;
+using Vks.Spherelet.Protos;
 
 namespace Vks.Tests.Kit;
 

@@ -4,9 +4,9 @@ using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 using Vks.Spherelet.Cri.V1;
 
-namespace Vks.Spherelet.Client;
+namespace Vks.Spherelet.Protos;
 
-/// <summary>A CRI client of a daemon on this host, as a kubelet is one: over its unix socket, with nothing of the daemon's own.</summary>
+/// <summary>A CRI client of a runtime on this host, ours or another, as a kubelet is one: over its unix socket, with nothing of the daemon's own.</summary>
 internal sealed class CriClient : IDisposable
 {
     private readonly GrpcChannel _channel;
@@ -16,12 +16,7 @@ internal sealed class CriClient : IDisposable
     /// <param name="interceptors">Stand around every call.</param>
     public CriClient(string socketPath, params Interceptor[] interceptors)
     {
-        _channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions
-        {
-            HttpHandler = new SocketsHttpHandler { ConnectCallback = (_, token) => ConnectAsync(socketPath, token) },
-            MaxReceiveMessageSize = 32 * 1024 * 1024,
-            DisposeHttpClient = true,
-        });
+        _channel = Connect(socketPath);
         CallInvoker calls = _channel.Intercept(interceptors);
         Runtime = new RuntimeService.RuntimeServiceClient(calls);
         Images = new ImageService.ImageServiceClient(calls);
@@ -32,6 +27,19 @@ internal sealed class CriClient : IDisposable
 
     /// <summary>Images.</summary>
     public ImageService.ImageServiceClient Images { get; }
+
+    /// <summary>A channel for calls of one's own making. It stays open however long nothing is called.</summary>
+    /// <param name="socketPath">Path of the daemon's socket.</param>
+    public static GrpcChannel Connect(string socketPath) => GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions
+    {
+        HttpHandler = new SocketsHttpHandler
+        {
+            ConnectCallback = (_, token) => ConnectAsync(socketPath, token),
+            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+        },
+        MaxReceiveMessageSize = 32 * 1024 * 1024,
+        DisposeHttpClient = true,
+    });
 
     /// <inheritdoc/>
     public void Dispose() => _channel.Dispose();
