@@ -47,7 +47,9 @@ internal static class ContainerWriter
     };
 
     /// <summary>Facts for people. The process on this host is the machine's; the program itself has an id in the guest alone.</summary>
-    public static string Info(Container container) => InfoText.Write(json =>
+    /// <param name="container">The container.</param>
+    /// <param name="runtimeSpec">What crun is told in the guest, where that is known.</param>
+    public static string Info(Container container, JsonElement? runtimeSpec) => InfoText.Write(json =>
     {
         json.WriteString("sandboxID", container.Record.PodId);
         json.WriteString("runtimeType", "crx");
@@ -69,6 +71,11 @@ internal static class ContainerWriter
 
         json.WritePropertyName("config");
         JsonSerializer.Serialize(json, container.Record.Config, PodJson.Default.ContainerConfig);
+        if (runtimeSpec is { } spec)
+        {
+            json.WritePropertyName("runtimeSpec");
+            spec.WriteTo(json);
+        }
     });
 
     private static V1.ContainerState State(ContainerPhase phase) => phase switch

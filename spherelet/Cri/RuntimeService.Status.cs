@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Grpc.Core;
 using Vks.Runtime.Machines;
 using Vks.Spherelet.Network;
@@ -35,6 +36,7 @@ internal sealed partial class RuntimeService
                 json.WriteNumber("pods", table.Pods.Count);
                 json.WriteNumber("containers", table.Containers.Count);
             });
+            response.Info["config"] = JsonSerializer.Serialize(settings, SettingsJson.Default.SphereletOptions);
         }
 
         return response;

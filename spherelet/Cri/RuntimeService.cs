@@ -16,6 +16,7 @@ internal sealed partial class RuntimeService(
     CrxEngine engine,
     IPodNetwork network,
     StreamingUrls streaming,
+    SphereletOptions settings,
     TimeProvider time,
     ILogger<RuntimeService> logger) : V1.RuntimeService.RuntimeServiceBase
 {

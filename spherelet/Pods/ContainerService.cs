@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Vks.Runtime.Guest;
 using Vks.Runtime.Guest.Protocol;
 using Vks.Runtime.Host;
@@ -192,6 +193,34 @@ internal sealed partial class ContainerService(
             : throw new PodException(PodFault.WrongState, container.Id, $"Container {container.Id} is {container.Record.Phase}; it writes no log.");
     }
 
+    /// <summary>What crun is told to run.</summary>
+    /// <returns>The OCI runtime spec, or null when the guest cannot be asked or does not answer within two seconds.</returns>
+    public async Task<JsonElement?> DescribeAsync(Container container, CancellationToken cancellationToken)
+    {
+        if (!container.Sandbox.IsReady)
+        {
+            return null;
+        }
+
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2), time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        try
+        {
+            ContainerDescription description = await container.Sandbox.Guest.CallAsync(
+                GuestMethods.DescribeContainer, new ContainerReference(container.Id), GuestJson.Default.ContainerReference, GuestJson.Default.ContainerDescription, either.Token);
+            return description.RuntimeSpec;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+        catch (GuestException)
+        {
+            // What is asked for are facts for people; all the others are known without the guest.
+            return null;
+        }
+    }
+
     private static async Task<string?> ReadSeccompAsync(ContainerSecurity security, CancellationToken cancellationToken)
     {
         if (security.Seccomp != SeccompChoice.Localhost)
@@ -208,10 +237,10 @@ internal sealed partial class ContainerService(
             }
 
             string json = await File.ReadAllTextAsync(security.SeccompPath, cancellationToken);
-            using var checkedJson = System.Text.Json.JsonDocument.Parse(json);
+            using var checkedJson = JsonDocument.Parse(json);
             return json;
         }
-        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException or System.Text.Json.JsonException)
+        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException or JsonException)
         {
             throw new PodException(
                 PodFault.InvalidConfig, security.SeccompPath, $"The seccomp profile '{security.SeccompPath}' cannot be read: {cause.Message}", cause);

@@ -183,6 +183,11 @@ public sealed class ContainerConfigTests(NodeLab lab)
         Assert.Equal(pod.Config.Hostname, machine.RootElement.GetProperty("config").GetProperty("hostname").GetString());
         Assert.Equal("TOLD=yes", told.RootElement.GetProperty("config").GetProperty("env")[0].GetString());
         Assert.True(told.RootElement.GetProperty("guestPid").GetInt32() > 1);
+        JsonElement spec = told.RootElement.GetProperty("runtimeSpec");
+        Assert.Contains("TOLD=yes", spec.GetProperty("process").GetProperty("env").EnumerateArray().Select(entry => entry.GetString()));
+        Assert.Contains(
+            spec.GetProperty("linux").GetProperty("namespaces").EnumerateArray(),
+            one => one.GetProperty("type").GetString() == "pid" && one.GetProperty("path").GetString()!.StartsWith("/proc/", StringComparison.Ordinal));
         Assert.All(node.Status.Conditions, condition => Assert.True(condition.Status, condition.ToString()));
         Assert.Equal(["NetworkReady", "RuntimeReady"], node.Status.Conditions.Select(condition => condition.Type).Order());
     }

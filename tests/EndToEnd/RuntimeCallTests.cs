@@ -25,6 +25,9 @@ public sealed class RuntimeCallTests(NodeLab lab)
         Assert.All(plain.RuntimeHandlers, handler => Assert.NotNull(handler.Features));
         Assert.Empty(plain.Info);
         Assert.True(JsonDocument.Parse(verbose.Info["info"]).RootElement.GetProperty("accelerator").GetString() is "tcg" or "kvm");
+        JsonElement settings = JsonDocument.Parse(verbose.Info["config"]).RootElement;
+        Assert.Equal(lab.Daemon.SocketPath, settings.GetProperty("socketPath").GetString());
+        Assert.Equal(lab.BridgeName, settings.GetProperty("bridgeName").GetString());
     }
 
     [Fact]

@@ -64,12 +64,17 @@ internal sealed class Bundle
     }
 
     /// <summary>Writes config.json.</summary>
-    internal void WriteConfig(ContainerSpec spec, string? pidNamespacePath, string cgroupsPath)
+    internal void WriteConfig(ContainerSpec spec, string? pidNamespacePath, string cgroupsPath) => File.WriteAllBytes(
+        Path.Combine(Folder, "config.json"),
+        JsonSerializer.SerializeToUtf8Bytes(Config(spec, pidNamespacePath, cgroupsPath), OciJson.Default.OciConfig));
+
+    /// <summary>What config.json is to say.</summary>
+    /// <exception cref="AgentException">InvalidRequest: the seccomp profile is not JSON.</exception>
+    internal OciConfig Config(ContainerSpec spec, string? pidNamespacePath, string cgroupsPath)
     {
-        OciConfig config;
         try
         {
-            config = OciConfigWriter.Write(spec, new BundleFacts(User, _sources.Personality.Files, _mountSources, pidNamespacePath, cgroupsPath) 
+            return OciConfigWriter.Write(spec, new BundleFacts(User, _sources.Personality.Files, _mountSources, pidNamespacePath, cgroupsPath)
             {
                 Devices = _devices,
                 Hardware = GuestHardware.This,
@@ -80,8 +85,6 @@ internal sealed class Bundle
         {
             throw new AgentException(GuestFault.InvalidRequest, $"The seccomp profile is not JSON: {exception.Message}", exception);
         }
-
-        File.WriteAllBytes(Path.Combine(Folder, "config.json"), JsonSerializer.SerializeToUtf8Bytes(config, OciJson.Default.OciConfig));
     }
 
     /// <summary>Unmounts, releases the disks, removes the files. May be called on a half-built bundle, and twice.</summary>

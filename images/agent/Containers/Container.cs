@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Vks.Agent.Boot;
 using Vks.Agent.Channel;
 using Vks.Agent.Host;
@@ -17,6 +18,7 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
     private ContainerReport _report = new(spec.ContainerId, GuestContainerState.Created, 0, 0, 0, 0, false);
     private ContainerSpec _spec = spec;
     private ContainerStdio? _stdio;
+    private string? _pidNamespacePath;
     private bool _startTried;
     private int _inputTaken;
 
@@ -63,6 +65,7 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
         try
         {
             Require(GuestContainerState.Created, "started");
+            _pidNamespacePath = pidNamespacePath;
             bundle.WriteConfig(Spec, pidNamespacePath, Cgroup.PathBelowRoot);
             var stdio = new ContainerStdio(Spec.Process.Terminal, Spec.Stdin || Spec.Process.Terminal, Path.Combine("/run/vks", Id[..12] + ".tty"));
             try
@@ -81,6 +84,10 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
             _gate.Release();
         }
     }
+
+    /// <summary>What crun is, or will be, told to run.</summary>
+    internal ContainerDescription Describe() => new(JsonSerializer.SerializeToElement(
+        bundle.Config(Spec, _pidNamespacePath, Cgroup.PathBelowRoot), OciJson.Default.OciConfig));
 
     /// <summary>Sends a signal to the first process, or to all; a container that does not run is fine.</summary>
     internal void Signal(int signal, bool all)

@@ -24,6 +24,8 @@ internal sealed class ContainerMethods(ContainerTable containers, ExecTable exec
         });
         methods.Register(GuestMethods.ListContainers, static () => GuestJson.Default.Empty, static () => GuestJson.Default.ContainerList, (_, _, _) =>
             Task.FromResult(new ContainerList([.. containers.All.Select(container => container.Report)])));
+        methods.Register(GuestMethods.DescribeContainer, static () => GuestJson.Default.ContainerReference, static () => GuestJson.Default.ContainerDescription, (_, container, _) =>
+            Task.FromResult(containers.Get(container.ContainerId).Describe()));
         methods.Register(GuestMethods.ContainerOutput, static () => GuestJson.Default.OutputRequest, static () => GuestJson.Default.OutputResult, OutputAsync);
         methods.Register(GuestMethods.ContainerInput, static () => GuestJson.Default.ContainerReference, static () => GuestJson.Default.Empty, async (call, container, token) =>
         {

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Vks.Runtime.Guest.Protocol;
 
 /// <summary>Names a container.</summary>
@@ -220,6 +222,12 @@ public sealed record ContainerMade(uint Uid, uint Gid, IReadOnlyList<uint> Group
 /// <param name="Pid">Process id in the guest.</param>
 /// <param name="StartedUnixNanoseconds">Guest wall clock.</param>
 public sealed record ContainerStarted(int Pid, long StartedUnixNanoseconds);
+
+/// <summary>What crun is told to run.</summary>
+/// <param name="RuntimeSpec">
+/// The OCI runtime spec's config.json with the limits as last updated. Before the start, the PID namespace that will be joined has no path yet.
+/// </param>
+public sealed record ContainerDescription(JsonElement RuntimeSpec);
 
 /// <summary>Sends a signal.</summary>
 /// <param name="ContainerId">The container.</param>

@@ -20,6 +20,7 @@ namespace Vks.Runtime.Guest.Protocol;
 [JsonSerializable(typeof(ContainerReference))]
 [JsonSerializable(typeof(ContainerMade))]
 [JsonSerializable(typeof(ContainerStarted))]
+[JsonSerializable(typeof(ContainerDescription))]
 [JsonSerializable(typeof(SignalRequest))]
 [JsonSerializable(typeof(ContainerReport))]
 [JsonSerializable(typeof(ContainerList))]

@@ -36,6 +36,9 @@ public static class GuestMethods
     /// <summary><see cref="ContainerReference"/> → <see cref="Empty"/>. Kills what runs, unmounts; unknown containers are no error.</summary>
     public const string DeleteContainer = "container.delete";
 
+    /// <summary><see cref="ContainerReference"/> → <see cref="ContainerDescription"/>. NotFound when there is no such container.</summary>
+    public const string DescribeContainer = "container.describe";
+
     /// <summary><see cref="Empty"/> → <see cref="ContainerList"/>.</summary>
     public const string ListContainers = "container.list";
 
