@@ -40,13 +40,18 @@ internal sealed partial class CriInterceptor(TimeProvider time, ILogger<CriInter
         }
         catch (Exception cause)
         {
-            Status status = CriStatus.From(cause, context.CancellationToken.IsCancellationRequested);
+            Status status = Worded(CriStatus.From(cause, context.CancellationToken.IsCancellationRequested), method);
             TimeSpan took = time.GetElapsedTime(start);
             CriTelemetry.End(span, method, status, took);
             Log(method, status, took.TotalMilliseconds, cause);
             throw new RpcException(status);
         }
     }
+
+    /// <summary>What the generated base class answers to a call that has no file here is without words.</summary>
+    private static Status Worded(Status status, string method) => status is { StatusCode: StatusCode.Unimplemented, Detail: "" }
+        ? new Status(StatusCode.Unimplemented, $"{method} is not implemented by this runtime.")
+        : status;
 
     /// <summary>A caller's mistake is one line; a fault of ours comes with its stack.</summary>
     private void Log(string method, Status status, double milliseconds, Exception cause)

@@ -1,5 +1,8 @@
+using CliWrap;
 using Grpc.Core;
+using Grpc.Net.Client;
 using Vks.Spherelet.Cri.V1;
+using Vks.Spherelet.Protos;
 using Vks.Tests.Kit;
 
 namespace Vks.Tests.EndToEnd;
@@ -132,6 +135,51 @@ public sealed class RubbishTests(NodeLab lab)
             new CheckpointContainerRequest { ContainerId = NoSuchId }, cancellationToken: Token).ResponseAsync);
 
         Assert.Equal(StatusCode.Unimplemented, failure.StatusCode);
+        Assert.Contains("CheckpointContainer", failure.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Bytes_that_are_no_message_of_the_call_are_the_callers_mistake_under_both_names_of_the_API()
+    {
+        using GrpcChannel channel = CriClient.Connect(lab.Daemon.SocketPath);
+        CallInvoker calls = channel.CreateCallInvoker();
+        Marshaller<byte[]> raw = Marshallers.Create(static bytes => bytes, static bytes => bytes);
+        foreach (string service in new[] { "runtime.v1.RuntimeService", "runtime.v1alpha2.RuntimeService" })
+        {
+            var method = new Method<byte[], byte[]>(MethodType.Unary, service, "RunPodSandbox", raw, raw);
+
+            // Field 1 with a length that goes beyond the end, a tag with no end, a group that is never closed.
+            foreach (byte[] bytes in new byte[][] { [0x0A, 0x7F, 0x00], [0xFF, 0xFF], [0x0B] })
+            {
+                await FailsAsync(StatusCode.InvalidArgument, "bytes could not be read", () => calls.AsyncUnaryCall(method, null, new CallOptions(cancellationToken: Token), bytes).ResponseAsync);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_seccomp_profile_that_is_no_file_is_refused_at_once_a_pipe_too()
+    {
+        await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
+        string folder = Directory.CreateTempSubdirectory("vks-test-seccomp-").FullName;
+        try
+        {
+            string pipe = Path.Combine(folder, "pipe");
+            await Cli.Wrap("mkfifo").WithArguments([pipe]).ExecuteAsync(Token);
+            foreach (string path in new[] { pipe, folder, "/dev/zero", Path.Combine(folder, "none") })
+            {
+                await FailsAsync(StatusCode.InvalidArgument, path, () => pod.CreateAsync(
+                    Token,
+                    config => config.Linux.SecurityContext = new LinuxContainerSecurityContext
+                    {
+                        Seccomp = new SecurityProfile { ProfileType = SecurityProfile.Types.ProfileType.Localhost, LocalhostRef = path },
+                    },
+                    "true").WaitAsync(TimeSpan.FromSeconds(20), Token));
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     private Task<RunPodSandboxResponse> RunAsync(PodSandboxConfig config) =>
