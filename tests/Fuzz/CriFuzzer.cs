@@ -1,12 +1,12 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
-using System.Net.Sockets;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Vks.Spherelet.Cri.V1;
+using Vks.Spherelet.Protos;
 using Vks.Tests.Kit;
 
 namespace Vks.Tests.Fuzz;
@@ -42,21 +42,7 @@ internal sealed class CriFuzzer : IDisposable
     {
         _lab = lab;
         _texts = new FuzzTexts(folder, lab.Image);
-        string socketPath = lab.Daemon.SocketPath;
-        _channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions
-        {
-            HttpHandler = new SocketsHttpHandler
-            {
-                ConnectCallback = async (_, token) =>
-                {
-                    var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), token);
-                    return new NetworkStream(socket, ownsSocket: true);
-                },
-            },
-            MaxReceiveMessageSize = null,
-            DisposeHttpClient = true,
-        });
+        _channel = CriClient.Connect(lab.Daemon.SocketPath);
         _calls = _channel.CreateCallInvoker();
         ServiceDescriptor[] services = [RuntimeService.Descriptor, ImageService.Descriptor];
         _methods = [.. services.SelectMany(service => service.Methods).Select(method => (method, s_weights.GetValueOrDefault(method.Name, 10)))];
