@@ -39,6 +39,9 @@ internal static class PodMetrics
         Gauge("container_processes", "Processes", static subject => subject.Group.Processes),
         Gauge("container_threads", "Threads", static subject => subject.Group.Threads),
         Gauge("container_threads_max", "Most threads that are allowed, 0 for no limit", static subject => subject.Group.ThreadsLimit),
+        Gauge("container_file_descriptors", "Open files of all processes", static subject => subject.Group.FileDescriptors),
+        Gauge("container_sockets", "Open sockets of all processes", static subject => subject.Group.Sockets),
+        new("container_blkio_device_usage_total", V1.MetricType.Counter, "Bytes read from and written to disks", DeviceTraffic) { MoreLabelKeys = ["device", "operation"] },
         Device("container_fs_reads_bytes_total", "Bytes read from disks", static device => device.ReadBytes),
         Device("container_fs_reads_total", "Reads from disks", static device => device.Reads),
         Device("container_fs_writes_bytes_total", "Bytes written to disks", static device => device.WrittenBytes),
@@ -47,6 +50,7 @@ internal static class PodMetrics
         .. Pressure("memory", "memory", static group => group.MemoryPressure),
         .. Pressure("io", "disks", static group => group.IoPressure),
         Gauge("container_spec_memory_limit_bytes", "Memory limit, 0 for none", static subject => subject.Group.MemoryLimitBytes),
+        Gauge("container_spec_memory_swap_limit_bytes", "Swap limit, 0 for none", static subject => subject.Group.SwapLimitBytes),
         Gauge("container_last_seen", "When it was looked at, in seconds since 1970", static subject => Seconds(subject.Reading.UnixNanoseconds)),
     ];
 
@@ -54,6 +58,8 @@ internal static class PodMetrics
     [
         new("container_fs_usage_bytes", V1.MetricType.Gauge, "Bytes of the writable layer", static subject => subject.Layer is { } layer ? [new(layer.Bytes)] : []),
         new("container_fs_limit_bytes", V1.MetricType.Gauge, "Size of the disk that the writable layers of the pod share", DiskSize),
+        new("container_fs_inodes_total", V1.MetricType.Gauge, "Files that the disk of the pod's writable layers can have", static subject => subject.Layer is { } layer ? [new(layer.FileSystemInodes)] : []),
+        new("container_fs_inodes_free", V1.MetricType.Gauge, "Files that it can still take", static subject => subject.Layer is { } layer ? [new(layer.FileSystemInodesFree)] : []),
         Gauge("container_spec_cpu_period", "Period of the CPU limit in microseconds", static subject => subject.Container!.Config.Resources.CpuPeriodMicroseconds),
         Gauge("container_spec_cpu_quota", "CPU time allowed in each period in microseconds, 0 for no limit", static subject => subject.Container!.Config.Resources.CpuQuotaMicroseconds),
         Gauge("container_spec_cpu_shares", "Share of CPU time against other containers", static subject => subject.Container!.Config.Resources.CpuShares),
@@ -105,6 +111,11 @@ internal static class PodMetrics
 
     private static PodMetric Device(string name, string help, Func<DeviceCounters, long> read) =>
         new(name, V1.MetricType.Counter, help, subject => subject.Group.Devices.Select(device => new PodMetricValue(read(device), device.Device))) { MoreLabelKeys = ["device"] };
+
+    private static IEnumerable<PodMetricValue> DeviceTraffic(PodMetricSubject subject) =>
+        from device in subject.Group.Devices
+        from traffic in new[] { ("Read", device.ReadBytes), ("Write", device.WrittenBytes) }
+        select new PodMetricValue(traffic.Item2, device.Device, traffic.Item1);
 
     private static PodMetric Traffic(string name, string help, Func<InterfaceCounters, long> read) =>
         new(name, V1.MetricType.Counter, help, subject => subject.Reading.Guest.Interfaces.Select(link => new PodMetricValue(read(link), link.Name))) { MoreLabelKeys = ["interface"] };

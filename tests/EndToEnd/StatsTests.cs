@@ -166,6 +166,10 @@ public sealed class StatsTests(NodeLab lab)
         Metric own = listed.ContainerMetrics[0].Metrics.Single(metric => metric.Name == "container_memory_working_set_bytes");
         Assert.Equal([container, container, lab.Image, "test", pod.Config.Metadata.Name, "c0"], own.LabelValues);
         Assert.Equal(1UL, listed.ContainerMetrics[0].Metrics.Single(metric => metric.Name == "container_processes").Value.Value);
+        Assert.InRange(OfContainer("container_file_descriptors"), 3UL, 20UL);
+        Assert.Equal(0UL, OfContainer("container_sockets"));
+        Assert.InRange(OfContainer("container_fs_inodes_free"), 1UL, OfContainer("container_fs_inodes_total") - 1);
+        Assert.Equal(0UL, OfContainer("container_spec_memory_swap_limit_bytes"));
         ulong used = Of("container_memory_usage_bytes");
         ulong host = Of("vks_machine_memory_pss_bytes");
         Assert.InRange(used, own.Value.Value, 64 * MiB);
@@ -177,6 +181,8 @@ public sealed class StatsTests(NodeLab lab)
         Assert.InRange(Of("vks_machine_cpu_seconds_total"), 0UL, 600UL);
 
         ulong Of(string name) => listed.Metrics.Single(metric => metric.Name == name).Value.Value;
+
+        ulong OfContainer(string name) => listed.ContainerMetrics[0].Metrics.Single(metric => metric.Name == name).Value.Value;
     }
 
     [Fact]

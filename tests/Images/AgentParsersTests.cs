@@ -108,6 +108,7 @@ public sealed class AgentParsersTests
     [InlineData("clone: Cannot allocate memory", GuestFault.ResourceExhausted)]
     [InlineData("mount `/run/vks/share/c/0` to `etc/passwd`: Not a directory", GuestFault.InvalidRequest)]
     [InlineData("open `/x`: File name too long", GuestFault.InvalidRequest)]
+    [InlineData("failed open()ing /dev/null: No such file or directory", GuestFault.InvalidRequest)]
     [InlineData("writing file `cpu.max`: Invalid argument", GuestFault.InvalidRequest)]
     [InlineData("OOM: the memory limit could be too low: write to sync socket: Broken pipe", GuestFault.InvalidRequest)]
     [InlineData("mount `proc`: Operation not permitted", GuestFault.Failed)]

@@ -14,6 +14,7 @@ public sealed class AgentUsageTests : IDisposable
         Write("cpu.stat", "usage_usec 3000000\nuser_usec 2000000\nsystem_usec 1000000\nnr_periods 7\nnr_throttled 2\nthrottled_usec 5\n");
         Write("memory.current", "1000\n");
         Write("memory.max", "max\n");
+        Write("memory.swap.max", "77\n");
         Write("memory.stat", "anon 10\nfile 20\nfile_mapped 30\nkernel 35\ninactive_file 40\nactive_file 50\npgfault 60\npgmajfault 70\n");
         Write("memory.events", "low 0\nhigh 0\nmax 4\noom 3\noom_kill 2\noom_group_kill 0\n");
         Write("pids.current", "5\n");
@@ -28,10 +29,28 @@ public sealed class AgentUsageTests : IDisposable
         Assert.Equal((3_000_000_000, 2_000_000_000, 1_000_000_000), (usage.CpuNanoseconds, usage.CpuUserNanoseconds, usage.CpuSystemNanoseconds));
         Assert.Equal((7, 2, 5000), (usage.CpuPeriods, usage.CpuThrottledPeriods, usage.CpuThrottledNanoseconds));
         Assert.Equal((1000, 0, 10, 20, 30, 35), (usage.MemoryBytes, usage.MemoryLimitBytes, usage.AnonymousBytes, usage.FileBytes, usage.MappedFileBytes, usage.KernelBytes));
+        Assert.Equal(77, usage.SwapLimitBytes);
         Assert.Equal((40, 50, 60, 70), (usage.InactiveFileBytes, usage.ActiveFileBytes, usage.PageFaults, usage.MajorPageFaults));
         Assert.Equal((4, 2, 3, 5, 100), (usage.MemoryLimitHits, usage.OutOfMemoryKills, usage.Processes, usage.Threads, usage.ThreadsLimit));
         Assert.Equal(new PressureStall(new StallTimes(1.5, 0.25, 0.01, 123456), new StallTimes(0, 0, 0, 99)), usage.MemoryPressure);
         Assert.Null(usage.CpuPressure);
+    }
+
+    [Fact]
+    public void Open_files_and_sockets_are_those_of_the_groups_processes()
+    {
+        Write("cpu.stat", "usage_usec 1\n");
+        Write("cgroup.procs", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Environment.ProcessId}\n"));
+        GroupUsage before = GroupReader.Read(_folder)!;
+
+        using (var socket = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp))
+        {
+            Assert.InRange(GroupReader.Read(_folder)!.Sockets, 1, GroupReader.Read(_folder)!.FileDescriptors - 3);
+        }
+
+        Assert.InRange(before.FileDescriptors, 3, long.MaxValue);
+        Write("cgroup.procs", "2147483647\n");
+        Assert.Equal((1, 0, 0), (GroupReader.Read(_folder)!.Processes, GroupReader.Read(_folder)!.FileDescriptors, GroupReader.Read(_folder)!.Sockets));
     }
 
     [Fact]

@@ -80,7 +80,9 @@ public sealed class PodMeterTests
         Assert.All(known.Values, descriptor => Assert.Equal(descriptor.LabelKeys.Count, descriptor.LabelKeys.Distinct().Count()));
         Assert.All(metrics, metric => Assert.Equal(known[metric.Name].LabelKeys.Count, metric.LabelValues.Count));
         Assert.All(metrics, metric => Assert.True(
-            metric.MetricType == V1.MetricType.Counter == (metric.Name.EndsWith("_total", StringComparison.Ordinal) || metric.Name == "container_memory_failcnt"), metric.Name));
+            metric.MetricType == V1.MetricType.Counter
+                == ((metric.Name.EndsWith("_total", StringComparison.Ordinal) && metric.Name != "container_fs_inodes_total") || metric.Name == "container_memory_failcnt"),
+            metric.Name));
         Assert.Equal(metrics.Length, metrics.Select(metric => metric.Name + string.Join('|', metric.LabelValues)).Distinct().Count());
         Assert.Empty(known.Keys.Except(metrics.Select(metric => metric.Name)).Except(["container_fs_limit_bytes"]));
         Assert.All(
@@ -88,6 +90,8 @@ public sealed class PodMeterTests
             {
                 "container_cpu_usage_seconds_total", "container_memory_working_set_bytes", "container_network_receive_bytes_total",
                 "container_fs_usage_bytes", "container_processes", "container_oom_events_total", "container_start_time_seconds",
+                "container_file_descriptors", "container_sockets", "container_fs_inodes_total", "container_fs_inodes_free",
+                "container_blkio_device_usage_total", "container_spec_memory_swap_limit_bytes",
             },
             name => Assert.Contains(name, known.Keys));
         Assert.Equal(0UL, metrics.First(metric => metric.Name == "vks_machine_memory_overhead_bytes").Value.Value);

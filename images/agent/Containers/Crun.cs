@@ -85,6 +85,7 @@ internal sealed class Crun(Reaper reaper)
         // What a caller asked for and cannot be: paths, limits that the kernel refuses, memory that not even the start fits in.
         if (words.Contains("Not a directory", StringComparison.Ordinal)
             || words.Contains("Is a directory", StringComparison.Ordinal)
+            || words.Contains("open()ing /dev/", StringComparison.Ordinal) // something is mounted over the container's /dev
             || words.Contains("File name too long", StringComparison.Ordinal)
             || words.Contains("Too many levels of symbolic links", StringComparison.Ordinal)
             || words.Contains("memory limit could be too low", StringComparison.Ordinal)

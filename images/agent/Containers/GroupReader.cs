@@ -17,6 +17,8 @@ internal static class GroupReader
 
         string memory = Text("memory.stat");
         string events = Text("memory.events");
+        List<int> processes = Processes(folder);
+        (long descriptors, long sockets) = CountDescriptors(processes);
         return new GroupUsage
         {
             CpuNanoseconds = Cpu("usage_usec") * 1000,
@@ -29,6 +31,7 @@ internal static class GroupReader
             MemoryPeakBytes = Number("memory.peak"),
             MemoryLimitBytes = Number("memory.max"),
             SwapBytes = Number("memory.swap.current"),
+            SwapLimitBytes = Number("memory.swap.max"),
             AnonymousBytes = Memory("anon"),
             FileBytes = Memory("file"),
             MappedFileBytes = Memory("file_mapped"),
@@ -39,7 +42,9 @@ internal static class GroupReader
             MajorPageFaults = Memory("pgmajfault"),
             MemoryLimitHits = ContainerCgroup.ValueIn(events, "max"),
             OutOfMemoryKills = ContainerCgroup.ValueIn(events, "oom_kill"),
-            Processes = CountProcesses(folder),
+            Processes = processes.Count,
+            FileDescriptors = descriptors,
+            Sockets = sockets,
             Threads = Number("pids.current"),
             ThreadsLimit = Number("pids.max"),
             Devices = ParseDevices(Text("io.stat"), DeviceName),
@@ -133,17 +138,50 @@ internal static class GroupReader
         }
     }
 
-    private static long CountProcesses(string folder)
+    /// <summary>The processes of a group and of those below it.</summary>
+    private static List<int> Processes(string folder)
     {
-        long count = ReadText(Path.Combine(folder, "cgroup.procs")).Count(static letter => letter == '\n');
+        List<int> processes =
+        [
+            .. ReadText(Path.Combine(folder, "cgroup.procs")).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(static line => int.Parse(line, CultureInfo.InvariantCulture)),
+        ];
         try
         {
-            return count + Directory.GetDirectories(folder).Sum(CountProcesses);
+            processes.AddRange(Directory.GetDirectories(folder).SelectMany(Processes));
         }
         catch (IOException)
         {
-            return count;
+            // Gone since, and its processes with it.
         }
+
+        return processes;
+    }
+
+    /// <summary>Open files, and sockets among them; a process that ends meanwhile counts what was seen of it.</summary>
+    private static (long Descriptors, long Sockets) CountDescriptors(List<int> processes)
+    {
+        (long descriptors, long sockets) = (0, 0);
+        foreach (int process in processes)
+        {
+            try
+            {
+                foreach (string descriptor in Directory.EnumerateFileSystemEntries(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/fd")))
+                {
+                    descriptors++;
+                    if (new FileInfo(descriptor).LinkTarget?.StartsWith("socket:", StringComparison.Ordinal) == true)
+                    {
+                        sockets++;
+                    }
+                }
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                // It has ended.
+            }
+        }
+
+        return (descriptors, sockets);
     }
 
     private static string ReadText(string path)

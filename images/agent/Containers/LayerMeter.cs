@@ -68,7 +68,8 @@ internal sealed class LayerMeter(string folder)
     {
         long begin = Clock.BootNanoseconds();
         (long bytes, long inodes) = Measure(folder);
-        Volatile.Write(ref _found, new LayerUsage(Clock.UnixNanoseconds(), bytes, inodes));
+        (long all, long free) = FileSystemStatus.Inodes(folder);
+        Volatile.Write(ref _found, new LayerUsage(Clock.UnixNanoseconds(), bytes, inodes) { FileSystemInodes = all, FileSystemInodesFree = free });
         long end = Clock.BootNanoseconds();
         Volatile.Write(ref _due, end + ((end - begin) * RestFactor));
     }

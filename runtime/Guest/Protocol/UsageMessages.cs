@@ -35,7 +35,14 @@ public sealed record ContainerUsage(string ContainerId, GroupUsage? Group, Layer
 /// <param name="UnixNanoseconds">When it was measured: a large one is not measured at every call.</param>
 /// <param name="Bytes">Blocks of its files and folders.</param>
 /// <param name="Inodes">How many there are.</param>
-public sealed record LayerUsage(long UnixNanoseconds, long Bytes, long Inodes);
+public sealed record LayerUsage(long UnixNanoseconds, long Bytes, long Inodes)
+{
+    /// <summary>Files that its file system can have, 0 where that has no such limit.</summary>
+    public long FileSystemInodes { get; init; }
+
+    /// <summary>Those of them that are still free.</summary>
+    public long FileSystemInodesFree { get; init; }
+}
 
 /// <summary>What a cgroup and those below it use: the files of cgroup v2 that are named at each field.</summary>
 public sealed record GroupUsage
@@ -69,6 +76,9 @@ public sealed record GroupUsage
 
     /// <summary>memory.swap.current.</summary>
     public long SwapBytes { get; init; }
+
+    /// <summary>memory.swap.max, 0 for none.</summary>
+    public long SwapLimitBytes { get; init; }
 
     /// <summary>memory.stat anon: what CRI calls resident.</summary>
     public long AnonymousBytes { get; init; }
@@ -108,6 +118,12 @@ public sealed record GroupUsage
 
     /// <summary>pids.max, 0 for none.</summary>
     public long ThreadsLimit { get; init; }
+
+    /// <summary>Open files of its processes, by /proc/PID/fd; one that several processes share counts for each.</summary>
+    public long FileDescriptors { get; init; }
+
+    /// <summary>Those of them that are sockets.</summary>
+    public long Sockets { get; init; }
 
     /// <summary>io.stat, by device.</summary>
     public IReadOnlyList<DeviceCounters> Devices { get; init; } = [];
