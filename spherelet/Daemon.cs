@@ -7,6 +7,7 @@ using Vks.Spherelet.Cri;
 using Vks.Spherelet.Images;
 using Vks.Spherelet.Network;
 using Vks.Spherelet.Node;
+using Vks.Spherelet.Nri;
 using Vks.Spherelet.Pods;
 using Vks.Spherelet.Streaming;
 using Vks.Spherelet.Telemetry;
@@ -29,6 +30,14 @@ internal static partial class Daemon
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = "/" });
         AddLogging(builder.Logging, options.LogLevel, LogLevel.None);
         AddNode(builder.Services, options);
+        builder.Services.AddNri(new NriOptions
+        {
+            Socket = options.NriSocket,
+            PluginDirectory = options.NriPluginDirectory,
+            PluginConfigDirectory = options.NriPluginConfigDirectory,
+            RegistrationTimeout = TimeSpan.FromSeconds(options.NriRegistrationTimeoutSeconds),
+            RequestTimeout = TimeSpan.FromSeconds(options.NriRequestTimeoutSeconds),
+        });
         StreamingOptions streaming = new()
         {
             Address = IPAddress.Parse(options.StreamingAddress),
@@ -81,6 +90,7 @@ internal static partial class Daemon
         app.MapCri();
         await AdoptAsync(app.Services, cancellationToken);
         await app.Services.GetRequiredService<IPodNetwork>().CollectAsync(cancellationToken);
+        await app.Services.GetRequiredService<NriService>().StartAsync(cancellationToken);
         await app.StartAsync(cancellationToken);
         File.SetUnixFileMode(options.SocketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         Ready(logger, CommandLine.Version, options.SocketPath);

@@ -139,6 +139,26 @@ internal sealed record SphereletOptions
     [Range(1, 86400, ErrorMessage = "streaming-idle-timeout-seconds must be 1 to 86400.")]
     public int StreamingIdleTimeoutSeconds { get; set; } = 14_400;
 
+    /// <summary>Socket that NRI plugins connect to, or empty for none. Default <c>/var/run/nri/nri.sock</c>.</summary>
+    [RegularExpression("(/.{1,106})?", ErrorMessage = "nri-socket must be an absolute path of at most 107 bytes, or empty.")]
+    public string NriSocket { get; set; } = "/var/run/nri/nri.sock";
+
+    /// <summary>NRI plugins that are started with the daemon, or empty for none. Default <c>/opt/nri/plugins</c>.</summary>
+    [RegularExpression("(/.+)?", ErrorMessage = "nri-plugin-directory must be an absolute path, or empty.")]
+    public string NriPluginDirectory { get; set; } = "/opt/nri/plugins";
+
+    /// <summary>Their settings. Default <c>/etc/nri/conf.d</c>.</summary>
+    [RegularExpression("/.+", ErrorMessage = "nri-plugin-config-directory must be an absolute path.")]
+    public string NriPluginConfigDirectory { get; set; } = "/etc/nri/conf.d";
+
+    /// <summary>Seconds from a plugin's connection to its registration, and for taking in all pods, 1 to 600. Default 5.</summary>
+    [Range(1, 600, ErrorMessage = "nri-registration-timeout-seconds must be 1 to 600.")]
+    public int NriRegistrationTimeoutSeconds { get; set; } = 5;
+
+    /// <summary>Seconds a plugin may take for one answer, 1 to 600. Default 2.</summary>
+    [Range(1, 600, ErrorMessage = "nri-request-timeout-seconds must be 1 to 600.")]
+    public int NriRequestTimeoutSeconds { get; set; } = 2;
+
     /// <summary>IP address and TCP port of the Prometheus endpoint, <c>127.0.0.1:9100</c>; null or empty for none. Whoever reaches it may read it.</summary>
     [MetricsAddress]
     public string? MetricsAddress { get; set; }

@@ -21,6 +21,7 @@ internal sealed class SphereletArm(string name, string title, string directory, 
     private string[] Roots =>
     [
         "--root-directory", Path.Combine(Directory, "root"), "--runtime-directory", Path.Combine(Directory, "run"), "--guest-directory", files.GuestDirectory,
+        "--nri-socket", "", "--nri-plugin-directory", "",
     ];
 
     /// <summary>Whether the daemon has a setting, by its own help.</summary>

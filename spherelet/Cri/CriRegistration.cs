@@ -18,6 +18,7 @@ internal static class CriRegistration
         services.AddSingleton<PodStore>();
         services.AddSingleton<PodShare>();
         services.AddSingleton<ContainerFollower>();
+        services.AddSingleton<IPodHooks, NoPodHooks>();
         services.AddSingleton<ContainerService>();
         services.AddSingleton<PodService>();
         services.AddSingleton<WritableLayers>();

@@ -63,6 +63,7 @@ internal static class CriStatus
         PodFault.MachineGone => StatusCode.Unavailable,
         PodFault.HostFailed => StatusCode.Internal,
         PodFault.Overrun => StatusCode.ResourceExhausted,
+        PodFault.Refused => StatusCode.FailedPrecondition,
         _ => StatusCode.Internal,
     };
 

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Vks.Spherelet.Pods;
 
 /// <summary>One container: what is kept of it, its log, and the task that follows it in the guest.</summary>
-internal sealed class Container(ContainerRecord record, PodSandbox sandbox, PodStore store, PodEvents events) : IAsyncDisposable
+internal sealed class Container(ContainerRecord record, PodSandbox sandbox, PodStore store, PodEvents events, IPodHooks hooks) : IAsyncDisposable
 {
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _letGo = new();
@@ -23,6 +23,9 @@ internal sealed class Container(ContainerRecord record, PodSandbox sandbox, PodS
 
     /// <summary>Completes once the end of its program is known and kept.</summary>
     public Task Ended => _ended.Task;
+
+    /// <summary>Completes once everyone who has a say was told that it ended; complete before.</summary>
+    public Task EndTold { get; private set; } = Task.CompletedTask;
 
     /// <summary>Its log, from its start on.</summary>
     public ContainerLog? Log { get; private set; }
@@ -52,8 +55,9 @@ internal sealed class Container(ContainerRecord record, PodSandbox sandbox, PodS
             events.Publish(now == ContainerPhase.Exited ? PodEventKind.Stopped : PodEventKind.Started, Id, sandbox);
         }
 
-        if (now == ContainerPhase.Exited)
+        if (now == ContainerPhase.Exited && before != now)
         {
+            EndTold = hooks.ContainerStoppedAsync(this);
             _ended.TrySetResult();
         }
     }

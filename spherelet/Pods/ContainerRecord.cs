@@ -26,6 +26,9 @@ internal sealed record ContainerRecord
     /// <summary>Signal to stop with, 1 to 64.</summary>
     public required int StopSignal { get; init; }
 
+    /// <summary>Its program with arguments and environment, the image's and the caller's together.</summary>
+    public ProcessSpec? Process { get; init; }
+
     /// <summary>Who its first process is, once the guest has looked; null before.</summary>
     public ContainerMade? User { get; init; }
 

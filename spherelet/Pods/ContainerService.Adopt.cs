@@ -21,7 +21,7 @@ internal sealed partial class ContainerService
             }
 
             table.ContainerNames.Reserve(NameOf(record), record.Id);
-            var container = new Container(record, sandbox, store, table.Events);
+            var container = new Container(record, sandbox, store, table.Events, hooks);
             foreach (string serial in record.Disks)
             {
                 sandbox.NoteDiskUser(serial);

@@ -5,7 +5,7 @@ namespace Vks.Spherelet.Pods;
 
 internal sealed partial class ContainerService
 {
-    private async Task<string> CreateHeldAsync(
+    private async Task<(string Id, IReadOnlyList<LimitChange> Others)> CreateHeldAsync(
         PodSandbox sandbox,
         ContainerConfig config,
         ContainerImage image,
@@ -30,27 +30,33 @@ internal sealed partial class ContainerService
 
         // Made before anything is changed: a config that cannot be is refused here.
         ContainerSpec spec = ContainerPlan.ToSpec(id, sandbox.Record.Config, WithPidTarget(sandbox, config), image, [], seccomp);
+        var draft = new ContainerDraft(record with { Process = spec.Process }, spec);
         var undo = new UndoStack(id, logger);
         try
         {
             table.ContainerNames.Reserve(NameOf(record), id);
             undo.Push("the name", () => table.ContainerNames.Release(NameOf(record), id));
+            using IDisposable entry = await hooks.EnterAsync(cancellationToken);
+            undo.Push("those who were asked", _ => hooks.ContainerNotCreatedAsync(sandbox, record));
+            draft = await hooks.ContainerCreatesAsync(sandbox, draft, cancellationToken);
+            record = draft.Record;
             undo.Push("the record", () => store.DeleteContainer(sandbox.Id, id));
             store.Save(record);
 
             await AcquireDisksAsync(sandbox, [image, .. volumes.Values], undo, cancellationToken);
             undo.Push("the mounts", token => share.ReleaseContainerAsync(sandbox.Id, id, sandbox.QemuPid, token));
-            IReadOnlyList<MountSpec> mounts = await MountsAsync(sandbox, id, config, volumes, cancellationToken);
+            IReadOnlyList<MountSpec> mounts = [.. await MountsAsync(sandbox, id, record.Config, volumes, cancellationToken), .. draft.ExtraMounts];
             undo.Push("the container in the guest", token => DeleteInGuestAsync(sandbox, id, token));
             ContainerMade made = await sandbox.Guest.CallAsync(
-                GuestMethods.CreateContainer, spec with { Mounts = mounts }, GuestJson.Default.ContainerSpec, GuestJson.Default.ContainerMade, cancellationToken);
+                GuestMethods.CreateContainer, draft.Spec with { Mounts = mounts }, GuestJson.Default.ContainerSpec, GuestJson.Default.ContainerMade, cancellationToken);
 
-            var container = new Container(record, sandbox, store, table.Events);
+            var container = new Container(record, sandbox, store, table.Events, hooks);
             container.Change(present => present with { Made = true, User = made });
             table.Containers[id] = container;
             undo.Clear();
             table.Events.Publish(PodEventKind.Created, id, sandbox);
-            return id;
+            await hooks.ContainerCreatedAsync(container);
+            return (id, draft.Others);
         }
         finally
         {

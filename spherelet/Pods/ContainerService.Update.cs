@@ -23,39 +23,93 @@ internal sealed partial class ContainerService
     public async Task UpdateAsync(string id, ResourceLimits change, int oomScoreAdjust, CancellationToken cancellationToken)
     {
         Container container = table.FindContainer(id);
+        IReadOnlyList<LimitChange> others;
         await container.Sandbox.Gate.WaitAsync(cancellationToken);
         try
         {
-            ContainerRecord record = table.FindContainer(container.Id).Record;
-            if (record.Phase == ContainerPhase.Exited)
-            {
-                throw new PodException(PodFault.WrongState, container.Id, $"Container {container.Id} has ended; limits are changed of one that is created or runs.");
-            }
-
-            RequireReady(container.Sandbox);
-            ContainerConfig changed = record.Config with
-            {
-                Resources = ResourceChange.Apply(record.Config.Resources, change),
-                OomScoreAdjust = oomScoreAdjust != 0 ? oomScoreAdjust : record.Config.OomScoreAdjust,
-            };
-            RequireMemory(container, changed.Resources.MemoryBytes);
-            try
-            {
-                await LimitInGuestAsync(container, changed, cancellationToken);
-                container.Change(present => present with { Config = changed });
-            }
-            catch (Exception cause) when (cause is not GuestException { ConnectionLost: false })
-            {
-                await RestoreLimitsAsync(container);
-                throw;
-            }
-
-            LimitsChanged(container.Id, changed.Resources.MemoryBytes, changed.Resources.CpuQuotaMicroseconds, changed.Resources.CpuShares);
+            RequireChangeable(container);
+            using IDisposable entry = await hooks.EnterAsync(cancellationToken);
+            (change, others) = await hooks.ContainerUpdatesAsync(container, change, cancellationToken);
+            await ChangeHeldAsync(container, change, oomScoreAdjust, cancellationToken);
+            await hooks.ContainerUpdatedAsync(container);
         }
         finally
         {
             container.Sandbox.Gate.Release();
         }
+
+        await ChangeOthersAsync(container.Id, others, cancellationToken);
+    }
+
+    /// <summary>Carries out a change that somebody else than a caller of CRI asks for, without asking anybody.</summary>
+    /// <exception cref="PodException">As in <see cref="UpdateAsync"/>, or there is no such container.</exception>
+    /// <exception cref="GuestException">The guest's kernel refused; nothing is changed.</exception>
+    public async Task ChangeAsync(LimitChange change, CancellationToken cancellationToken)
+    {
+        Container container = table.FindContainer(change.ContainerId);
+        await container.Sandbox.Gate.WaitAsync(cancellationToken);
+        try
+        {
+            RequireChangeable(container);
+            await ChangeHeldAsync(container, change.Change, 0, cancellationToken);
+        }
+        finally
+        {
+            container.Sandbox.Gate.Release();
+        }
+    }
+
+    /// <summary>Carries out what others asked for when a container was made or changed. Those pods' gates are taken, so none may be held.</summary>
+    private async Task ChangeOthersAsync(string id, IReadOnlyList<LimitChange> others, CancellationToken cancellationToken)
+    {
+        foreach (LimitChange other in others)
+        {
+            try
+            {
+                await ChangeAsync(other, cancellationToken);
+            }
+            catch (Exception cause) when (cause is PodException or GuestException)
+            {
+                OtherNotChanged(id, other.ContainerId, cause);
+                if (!other.MayFail)
+                {
+                    throw;
+                }
+            }
+        }
+    }
+
+    private void RequireChangeable(Container container)
+    {
+        if (table.FindContainer(container.Id).Record.Phase == ContainerPhase.Exited)
+        {
+            throw new PodException(PodFault.WrongState, container.Id, $"Container {container.Id} has ended; limits are changed of one that is created or runs.");
+        }
+
+        RequireReady(container.Sandbox);
+    }
+
+    private async Task ChangeHeldAsync(Container container, ResourceLimits change, int oomScoreAdjust, CancellationToken cancellationToken)
+    {
+        ContainerConfig present = container.Record.Config;
+        ContainerConfig changed = present with
+        {
+            Resources = ResourceChange.Apply(present.Resources, change),
+            OomScoreAdjust = oomScoreAdjust != 0 ? oomScoreAdjust : present.OomScoreAdjust,
+        };
+        RequireMemory(container, changed.Resources.MemoryBytes);
+        try
+        {
+            await LimitInGuestAsync(container, changed, cancellationToken);
+            container.Change(record => record with { Config = changed });
+        }
+        catch (Exception cause) when (cause is not GuestException { ConnectionLost: false })
+        {
+            await RestoreLimitsAsync(container);
+            throw;
+        }
+
+        LimitsChanged(container.Id, changed.Resources.MemoryBytes, changed.Resources.CpuQuotaMicroseconds, changed.Resources.CpuShares);
     }
 
     /// <summary>A machine's memory cannot grow while it runs, so more than it has would be a promise that nobody keeps.</summary>
@@ -96,6 +150,9 @@ internal sealed partial class ContainerService
 
     [LoggerMessage(3153, LogLevel.Information, "Container {ContainerId} has new limits: {MemoryBytes} bytes, {CpuQuota} us of CPU each period, {CpuShares} shares (0: none)")]
     private partial void LimitsChanged(string containerId, long memoryBytes, long cpuQuota, long cpuShares);
+
+    [LoggerMessage(3155, LogLevel.Warning, "Container {ContainerId} was to have container {OtherId} changed too, which failed")]
+    private partial void OtherNotChanged(string containerId, string otherId, Exception cause);
 
     [LoggerMessage(3154, LogLevel.Warning, "Container {ContainerId}: the guest may have other limits than those that are kept, until the daemon starts anew or they are changed again")]
     private partial void LimitsNotRestored(string containerId, Exception cause);

@@ -13,6 +13,7 @@ internal sealed partial class ContainerService(
     PodShare share,
     IImageSource images,
     ContainerFollower follower,
+    IPodHooks hooks,
     PodOptions options,
     TimeProvider time,
     ILogger<ContainerService> logger)
@@ -37,15 +38,20 @@ internal sealed partial class ContainerService(
             Mounts = [.. config.Mounts.Select(mount => mount.Image.Length == 0 ? mount : mount with { ImageId = volumes[mount.Image].ImageId })],
         };
         string? seccomp = await ReadSeccompAsync(config.Security, cancellationToken);
+        string id;
+        IReadOnlyList<LimitChange> others;
         await sandbox.Gate.WaitAsync(cancellationToken);
         try
         {
-            return await CreateHeldAsync(sandbox, config, image, volumes, seccomp, cancellationToken);
+            (id, others) = await CreateHeldAsync(sandbox, config, image, volumes, seccomp, cancellationToken);
         }
         finally
         {
             sandbox.Gate.Release();
         }
+
+        await ChangeOthersAsync(id, others, cancellationToken);
+        return id;
     }
 
     /// <summary>Starts a made container.</summary>
@@ -65,6 +71,8 @@ internal sealed partial class ContainerService(
             }
 
             RequireReady(container.Sandbox);
+            using IDisposable entry = await hooks.EnterAsync(cancellationToken);
+            await hooks.ContainerStartsAsync(container, cancellationToken);
             ContainerLog log = OpenLog(container.Record);
             try
             {
@@ -90,6 +98,7 @@ internal sealed partial class ContainerService(
 
             container.Follow(log, token => follower.FollowAsync(container, token));
             ContainerStarts(container.Id, container.Record.Config.Name);
+            await hooks.ContainerStartedAsync(container);
         }
         finally
         {
@@ -176,11 +185,14 @@ internal sealed partial class ContainerService(
             await container.Sandbox.ReleaseDiskAsync(serial, cancellationToken);
         }
 
+        await container.EndTold;
+        using IDisposable entry = await hooks.EnterAsync(cancellationToken);
         container.Forget();
         table.Containers.TryRemove(container.Id, out _);
         table.ContainerNames.Release(NameOf(container.Record), container.Id);
         table.Events.Publish(PodEventKind.Deleted, container.Id, container.Sandbox);
         ContainerRemoved(container.Id, container.Record.Config.Name);
+        await hooks.ContainerRemovedAsync(container);
     }
 
     /// <summary>Goes on in a new log file after the old one was moved away.</summary>

@@ -29,6 +29,9 @@ internal enum PodFault
 
     /// <summary>Events came faster than their listener read them.</summary>
     Overrun = 9,
+
+    /// <summary>Somebody who has a say refused it.</summary>
+    Refused = 10,
 }
 
 /// <summary>Something could not be done with a pod or a container. The message says what was tried, on what, what came back, what to do.</summary>

@@ -24,6 +24,9 @@ internal sealed class PodSandbox(PodRecord record, Machine? machine, PodStore st
     /// <summary>Held while the pod's shape changes: containers made, started, removed, the pod stopped.</summary>
     public SemaphoreSlim Gate { get; } = new(1, 1);
 
+    /// <summary>Those who have a say were told that it stops. An earlier daemon told it, where that is not known.</summary>
+    public bool StopTold { get; set; } = record.Stopped;
+
     /// <summary>Completes once everyone who listens has been told that the machine ended.</summary>
     public Task EndTold { get; private set; } = Task.CompletedTask;
 

@@ -37,7 +37,10 @@ internal sealed partial class PodService
 
             PodRecord changed = Changed(sandbox.Record, resources, overhead);
             RequireSize(sandbox, changed.Config);
+            using IDisposable entry = await hooks.EnterAsync(cancellationToken);
+            await hooks.PodUpdatesAsync(sandbox, changed.Config.Resources, changed.Config.Overhead, cancellationToken);
             await ApplyAsync(sandbox, changed, cancellationToken);
+            await hooks.PodUpdatedAsync(sandbox);
             PodLimitsChanged(sandbox.Id, changed.Limits!.MemoryBytes, changed.Limits.CpuQuotaMicroseconds, changed.Limits.CpuShares);
         }
         finally

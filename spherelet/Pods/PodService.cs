@@ -13,6 +13,7 @@ internal sealed partial class PodService(
     CrxEngine engine,
     IPodNetwork network,
     ContainerService containers,
+    IPodHooks hooks,
     PodOptions options,
     TimeProvider time,
     ILogger<PodService> logger)
@@ -50,6 +51,9 @@ internal sealed partial class PodService(
             await ConfigureAsync(machine, record, cancellationToken);
 
             var sandbox = new PodSandbox(record, machine, store);
+            using IDisposable entry = await hooks.EnterAsync(cancellationToken);
+            undo.Push("those who were asked", _ => hooks.PodRemovedAsync(sandbox));
+            await hooks.PodRunsAsync(sandbox, cancellationToken);
             sandbox.Change(present => present with { Made = true });
             table.Pods[id] = sandbox;
             undo.Clear();
@@ -105,9 +109,11 @@ internal sealed partial class PodService(
             }
 
             await ClearAsync(sandbox.Record, cancellationToken);
+            using IDisposable entry = await hooks.EnterAsync(cancellationToken);
             table.Pods.TryRemove(sandbox.Id, out _);
             table.Events.Publish(PodEventKind.Deleted, sandbox.Id, sandbox);
             PodRemoved(sandbox.Id, sandbox.Record.Config.Name);
+            await hooks.PodRemovedAsync(sandbox);
         }
         finally
         {
@@ -124,6 +130,13 @@ internal sealed partial class PodService(
         }
 
         await Task.WhenAll(table.ContainersOf(sandbox.Id).Select(container => KillAsync(container, cancellationToken)));
+        if (!sandbox.StopTold)
+        {
+            await Task.WhenAll(table.ContainersOf(sandbox.Id).Select(static container => container.EndTold));
+            await hooks.PodStopsAsync(sandbox);
+            sandbox.StopTold = true;
+        }
+
         if (sandbox.Machine is { } machine && machine.Current.State is not (MachineState.Stopped or MachineState.Removed))
         {
             await machine.StopAsync(options.PowerOffGrace, cancellationToken);

@@ -40,5 +40,20 @@ internal static class ResourceChange
         };
     }
 
+    /// <summary>Two changes in one; where both say something, the later counts.</summary>
+    public static ResourceLimits Combine(ResourceLimits first, ResourceLimits later) => new()
+    {
+        CpuShares = later.CpuShares != 0 ? later.CpuShares : first.CpuShares,
+        CpuQuotaMicroseconds = later.CpuQuotaMicroseconds != 0 ? later.CpuQuotaMicroseconds : first.CpuQuotaMicroseconds,
+        CpuPeriodMicroseconds = later.CpuPeriodMicroseconds != 0 ? later.CpuPeriodMicroseconds : first.CpuPeriodMicroseconds,
+        CpusetCpus = later.CpusetCpus ?? first.CpusetCpus,
+        CpusetMems = later.CpusetMems ?? first.CpusetMems,
+        MemoryBytes = later.MemoryBytes != 0 ? later.MemoryBytes : first.MemoryBytes,
+        MemorySwapBytes = later.MemorySwapBytes != 0 ? later.MemorySwapBytes : first.MemorySwapBytes,
+        PidsLimit = later.PidsLimit != 0 ? later.PidsLimit : first.PidsLimit,
+        HugepageLimits = [.. first.HugepageLimits.Concat(later.HugepageLimits).GroupBy(limit => limit.PageSize).Select(same => same.Last())],
+        Unified = first.Unified.Concat(later.Unified).GroupBy(file => file.Key).ToDictionary(same => same.Key, same => same.Last().Value),
+    };
+
     private static long Number(long present, long change) => change < 0 ? 0 : change > 0 ? change : present;
 }

@@ -25,8 +25,8 @@ internal sealed class ScriptedPod : IPodNetwork, IImageSource, IAsyncDisposable
         var share = new PodShare(_store, NullLogger<PodShare>.Instance);
         _engine = new CrxEngine(new CrxEngineOptions { RootDirectory = _directory, RuntimeDirectory = _directory }, Time, NullLoggerFactory.Instance);
         Follower = new ContainerFollower(Time, NullLogger<ContainerFollower>.Instance);
-        Containers = new ContainerService(_table, _store, share, this, Follower, options, Time, NullLogger<ContainerService>.Instance);
-        Pods = new PodService(_table, _store, share, _engine, this, Containers, options, Time, NullLogger<PodService>.Instance);
+        Containers = new ContainerService(_table, _store, share, this, Follower, new NoPodHooks(), options, Time, NullLogger<ContainerService>.Instance);
+        Pods = new PodService(_table, _store, share, _engine, this, Containers, new NoPodHooks(), options, Time, NullLogger<PodService>.Instance);
     }
 
     public FakeTimeProvider Time { get; } = new();
@@ -73,7 +73,7 @@ internal sealed class ScriptedPod : IPodNetwork, IImageSource, IAsyncDisposable
             StartedUnixNanoseconds = 2,
             Made = true,
         };
-        pod.Container = new Container(record, pod.Sandbox, pod._store, pod._table.Events);
+        pod.Container = new Container(record, pod.Sandbox, pod._store, pod._table.Events, new NoPodHooks());
         pod._table.Containers[record.Id] = pod.Container;
         return pod;
     }

@@ -46,6 +46,9 @@ internal sealed class SphereletProcess : IAsyncDisposable
     public static string GuestDirectory =>
         Environment.GetEnvironmentVariable("VKS_GUEST_DIR") ?? RepositoryRoot.Combine("artifacts", "guest");
 
+    /// <summary>Where NRI plugins connect.</summary>
+    public string NriSocketPath => Path.Combine(Path.GetDirectoryName(SocketPath)!, "nri.sock");
+
     /// <summary>Starts the daemon and waits, at most 30 s, until its socket takes connections.</summary>
     public static async Task<SphereletProcess> StartAsync(string labDirectory, CancellationToken cancellationToken, params string[] moreArguments)
     {
@@ -56,7 +59,9 @@ internal sealed class SphereletProcess : IAsyncDisposable
         Command command = Cli.Wrap(Binary)
             .WithArguments(["serve",
                 "--root-directory", Path.Combine(labDirectory, "root"), "--runtime-directory", Path.Combine(labDirectory, "run"),
-                "--guest-directory", GuestDirectory, "--socket", daemon.SocketPath, .. moreArguments])
+                "--guest-directory", GuestDirectory, "--socket", daemon.SocketPath, "--nri-socket", daemon.NriSocketPath,
+                "--nri-plugin-directory", Path.Combine(labDirectory, "plugins"), "--nri-plugin-config-directory", Path.Combine(labDirectory, "plugins.conf"),
+                .. moreArguments])
             .WithValidation(CommandResultValidation.None);
         daemon._running = daemon.PumpAsync(command);
         try
