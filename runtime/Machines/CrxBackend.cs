@@ -35,7 +35,8 @@ internal sealed partial class CrxBackend(
         var plan = new BootPlan(report.IsKvm ? QemuAccelerator.Kvm : QemuAccelerator.Tcg, options.BootTimeout, BootTries)
         {
             Template = templates.Find(spec, report.IsKvm),
-            OnTemplateFault = templates.Drop,
+            OnCloned = templates.Praise,
+            OnCloneFailed = templates.Blame,
         };
         CrxRun run = await BootAsync(spec, console, plan, markStarted: true, cancellationToken);
         if (run.Template is null)
@@ -114,7 +115,7 @@ internal sealed partial class CrxBackend(
         }
     }
 
-    /// <summary>From the template if there is one. A template that does not work is given up, and the machine boots.</summary>
+    /// <summary>From the template if there is one. Where that gives no guest, the machine boots.</summary>
     private async Task<CrxRun> StartAsync(
         MachineBoot boot, MachineRecord record, ConsoleLog console, BootPlan plan, StageTime filesStage, CancellationToken cancellationToken)
     {
@@ -122,12 +123,14 @@ internal sealed partial class CrxBackend(
         {
             try
             {
-                return await boot.RunAsync(record, console, plan with { Tries = 1 }, filesStage, userIds, cancellationToken);
+                CrxRun run = await boot.RunAsync(record, console, plan with { Tries = 1 }, filesStage, userIds, cancellationToken);
+                plan.OnCloned?.Invoke(template);
+                return run;
             }
             catch (MachineException exception) when (exception.Fault is MachineFault.QemuFailed or MachineFault.AgentFailed or MachineFault.BootTimedOut or MachineFault.DiskFailed)
             {
                 CloneFailed(exception, record.Spec.Id, template.Name);
-                plan.OnTemplateFault?.Invoke(template);
+                plan.OnCloneFailed?.Invoke(template, exception.Fault);
             }
         }
 
@@ -151,7 +154,7 @@ internal sealed partial class CrxBackend(
     [LoggerMessage(2010, LogLevel.Error, "Machine {MachineId}: undoing its start left the {What} behind")]
     private partial void UndoFailed(Exception exception, MachineId machineId, string what);
 
-    [LoggerMessage(2013, LogLevel.Warning, "Machine {MachineId}: template {Template} gave no running guest and is dropped; the machine boots")]
+    [LoggerMessage(2013, LogLevel.Warning, "Machine {MachineId}: template {Template} gave no running guest; the machine boots")]
     private partial void CloneFailed(Exception exception, MachineId machineId, string template);
 }
 
@@ -164,8 +167,11 @@ internal sealed record BootPlan(QemuAccelerator Accelerator, TimeSpan Timeout, i
     /// <summary>What to start from instead of booting, or null.</summary>
     internal Template? Template { get; init; }
 
-    /// <summary>Told when the template gave no running guest.</summary>
-    internal Action<Template>? OnTemplateFault { get; init; }
+    /// <summary>Told when the template gave a running guest.</summary>
+    internal Action<Template>? OnCloned { get; init; }
+
+    /// <summary>Told when it gave none, and why.</summary>
+    internal Action<Template, MachineFault>? OnCloneFailed { get; init; }
 
     /// <summary>Where the guest's memory is to be left, for a machine that becomes a template; else null.</summary>
     internal SafeFileHandle? SaveTo { get; init; }

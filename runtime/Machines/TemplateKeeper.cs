@@ -24,6 +24,7 @@ internal sealed partial class TemplateKeeper : IAsyncDisposable
     private readonly Dictionary<string, Template> _ready = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TaskCompletionSource<bool>> _wanted = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _failures = new(StringComparer.Ordinal);
+    private readonly TemplateTrust _trust = new();
     private readonly Channel<(TemplateKey Key, QemuAccelerator Accelerator)> _queue =
         Channel.CreateBounded<(TemplateKey, QemuAccelerator)>(new BoundedChannelOptions(capacity: 16) { SingleReader = true });
 
@@ -113,8 +114,21 @@ internal sealed partial class TemplateKeeper : IAsyncDisposable
         return decided;
     }
 
+    /// <summary>A machine came up from a template.</summary>
+    internal void Praise(Template template) => _trust.Praise(template.Name);
+
+    /// <summary>A machine did not: the template is given up when that speaks against it.</summary>
+    internal void Blame(Template template, MachineFault fault)
+    {
+        if (_trust.Blame(template.Name, isSlow: fault is MachineFault.BootTimedOut or MachineFault.DiskFailed))
+        {
+            Faulty(template.Name);
+            Drop(template);
+        }
+    }
+
     /// <summary>Gives a template up: it will be made anew.</summary>
-    internal void Drop(Template template)
+    private void Drop(Template template)
     {
         EngineMetrics.TemplateFaults.Add(1);
         lock (_lock)
@@ -318,6 +332,9 @@ internal sealed partial class TemplateKeeper : IAsyncDisposable
 
     [LoggerMessage(2052, LogLevel.Warning, "Template {Template} is deleted and made anew: {Reason}")]
     private partial void Broken(string template, string reason);
+
+    [LoggerMessage(2057, LogLevel.Warning, "Template {Template}: machines do not come up from it; it is deleted and made anew")]
+    private partial void Faulty(string template);
 
     [LoggerMessage(2053, LogLevel.Warning, "Template {Template}: somebody wrote to its files; it is deleted and made anew")]
     private partial void Changed(string template);
