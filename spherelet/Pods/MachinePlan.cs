@@ -30,12 +30,12 @@ internal static class MachinePlan
     /// <param name="network">Its network, or null for none.</param>
     /// <param name="shareDirectory">Host directory the guest sees.</param>
     /// <param name="options">Sizes of a pod that asks for none, and of its scratch disk.</param>
-    /// <param name="hostCpus">CPUs of the host; more vCPUs than that only cost.</param>
-    public static MachineSpec ToSpec(string podId, PodConfig config, PodNetwork? network, string? shareDirectory, PodOptions options, int hostCpus) => new()
+    /// <param name="host">The host: more than it has, only costs or cannot be had.</param>
+    public static MachineSpec ToSpec(string podId, PodConfig config, PodNetwork? network, string? shareDirectory, PodOptions options, HostSize host) => new()
     {
         Id = MachineId.Parse(podId),
-        VcpuCount = VcpuCount(config.Resources, config.Overhead, options.DefaultVcpuCount, hostCpus),
-        MemoryMiB = MemoryMiB(config.Resources, config.Overhead, options.DefaultMemoryMiB),
+        VcpuCount = VcpuCount(config.Resources, config.Overhead, options.DefaultVcpuCount, host),
+        MemoryMiB = MemoryMiB(config.Resources, config.Overhead, options.DefaultMemoryMiB, host),
         Network = network?.Attachment,
         ScratchMiB = options.ScratchMiB,
         SharedDirectory = shareDirectory,
@@ -49,7 +49,7 @@ internal static class MachinePlan
     };
 
     /// <summary>The CPU limit and overhead, rounded up to whole CPUs and at most those of the host; the default without a limit.</summary>
-    public static int VcpuCount(ResourceLimits resources, ResourceLimits overhead, int defaultCount, int hostCpus)
+    public static int VcpuCount(ResourceLimits resources, ResourceLimits overhead, int defaultCount, HostSize host)
     {
         double limit = Cpus(resources);
         if (limit <= 0)
@@ -59,11 +59,14 @@ internal static class MachinePlan
 
         // A hair below the sum, so that 1.5 + 0.5 from binary fractions does not become three.
         double wanted = Math.Ceiling(limit + Cpus(overhead) - 1e-6);
-        return (int)Math.Clamp(wanted, 1, Math.Clamp(hostCpus, 1, MaxVcpuCount));
+        return (int)Math.Clamp(wanted, 1, Math.Clamp(host.CpuCount, 1, MaxVcpuCount));
     }
 
-    /// <summary>The memory limit and what the guest itself takes, in whole MiB; the default without a limit.</summary>
-    public static int MemoryMiB(ResourceLimits resources, ResourceLimits overhead, int defaultMiB)
+    /// <summary>
+    /// The memory limit and what the guest itself takes, in whole MiB, and at most what the host has: limits may go beyond that, and no
+    /// program could use it. The default without a limit.
+    /// </summary>
+    public static int MemoryMiB(ResourceLimits resources, ResourceLimits overhead, int defaultMiB, HostSize host)
     {
         if (resources.MemoryBytes <= 0)
         {
@@ -74,7 +77,7 @@ internal static class MachinePlan
         UInt128 limit = (UInt128)resources.MemoryBytes;
         UInt128 extra = UInt128.Max((UInt128)Math.Max(0, overhead.MemoryBytes), (UInt128)(GuestOverheadMiB * MiB));
         UInt128 wanted = (limit + extra + (UInt128)(MiB - 1)) / (UInt128)MiB;
-        return (int)UInt128.Clamp(wanted, 128, MaxMemoryMiB);
+        return (int)UInt128.Clamp(wanted, 128, (UInt128)Math.Clamp(host.MemoryMiB, 128, MaxMemoryMiB));
     }
 
     private static double Cpus(ResourceLimits limits) =>

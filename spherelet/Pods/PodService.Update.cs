@@ -92,8 +92,8 @@ internal sealed partial class PodService
         }
 
         MachineSpec machine = sandbox.Machine!.Spec;
-        int memory = MachinePlan.MemoryMiB(config.Resources, config.Overhead, defaultMiB: 0);
-        int vcpus = MachinePlan.VcpuCount(config.Resources, config.Overhead, defaultCount: 0, Environment.ProcessorCount);
+        int memory = MachinePlan.MemoryMiB(config.Resources, config.Overhead, defaultMiB: 0, HostSize.Here);
+        int vcpus = MachinePlan.VcpuCount(config.Resources, config.Overhead, defaultCount: 0, HostSize.Here);
         if (memory > machine.MemoryMiB || vcpus > machine.VcpuCount)
         {
             throw new PodException(

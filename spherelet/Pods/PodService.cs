@@ -46,7 +46,7 @@ internal sealed partial class PodService(
             undo.Push("the share", token => share.ReleasePodAsync(id, token));
             string shareDirectory = share.Prepare(id);
             undo.Push("the machine", token => engine.RemoveAsync(MachineId.Parse(id), token));
-            MachineSpec spec = MachinePlan.ToSpec(id, config, record.Network, shareDirectory, options, Environment.ProcessorCount);
+            MachineSpec spec = MachinePlan.ToSpec(id, config, record.Network, shareDirectory, options, HostSize.Here);
             Machine machine = await engine.CreateAsync(spec, cancellationToken);
             await ConfigureAsync(machine, record, cancellationToken);
 

@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.NetworkInformation;
 using Vks.Spherelet.Cri.V1;
 using Vks.Tests.Kit;
+using HostSize = Vks.Spherelet.Pods.HostSize;
 
 namespace Vks.Tests.EndToEnd;
 
@@ -40,6 +41,18 @@ public sealed class ContainerLimitTests(NodeLab lab)
 
         async Task<long> UsedMillisecondsAsync() => long.Parse(
             (await pod.ExecAsync(busy, Token, "grep", "usage_usec", "/sys/fs/cgroup/cpu.stat")).Split(' ')[1], CultureInfo.InvariantCulture) / 1000;
+    }
+
+    [Fact]
+    public async Task A_limit_beyond_what_the_host_has_is_kept_and_makes_no_larger_machine()
+    {
+        PodSandboxConfig config = PodUnderTest.NewConfig(lab);
+        config.Linux.Resources = new LinuxContainerResources { MemoryLimitInBytes = 1L << 50 };
+        await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token, config);
+        string container = await pod.StartAsync(Token, "sleep", "1000");
+
+        string text = (await pod.ExecAsync(container, Token, "grep", "MemTotal", "/proc/meminfo")).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
+        Assert.InRange(long.Parse(text, CultureInfo.InvariantCulture) / 1024, 1, HostSize.Here.MemoryMiB);
     }
 
     [Fact]

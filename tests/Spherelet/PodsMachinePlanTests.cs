@@ -10,6 +10,8 @@ public sealed class PodsMachinePlanTests
 {
     private const long MiB = 1024 * 1024;
 
+    private static readonly HostSize s_host = new(CpuCount: 8, MemoryMiB: 32_000);
+
     private static readonly Gen<ResourceLimits> s_limits = Gen.Select(
         Gen.Long[0, 200_000_000], Gen.Long[0, 1_000_000], Gen.OneOf(Gen.Long[0, 4096 * MiB], Gen.Long[0, long.MaxValue]),
         (quota, period, memory) => new ResourceLimits { CpuQuotaMicroseconds = quota, CpuPeriodMicroseconds = period, MemoryBytes = memory });
@@ -48,8 +50,8 @@ public sealed class PodsMachinePlanTests
             MachineSpec spec = Plan(resources, overhead);
 
             Assert.InRange(spec.VcpuCount, 1, 64);
-            Assert.InRange(spec.MemoryMiB, 96, 1_048_576);
-            Assert.True(spec.MemoryMiB == MachinePlan.MaxMemoryMiB || resources.MemoryBytes == 0 || spec.MemoryMiB * MiB >= resources.MemoryBytes);
+            Assert.InRange(spec.MemoryMiB, 96, s_host.MemoryMiB);
+            Assert.True(spec.MemoryMiB == s_host.MemoryMiB || resources.MemoryBytes == 0 || spec.MemoryMiB * MiB >= resources.MemoryBytes);
         });
 
     [Fact]
@@ -78,6 +80,6 @@ public sealed class PodsMachinePlanTests
             Resources = resources,
             Overhead = overhead,
         };
-        return MachinePlan.ToSpec(PodId.New(), config, network: null, shareDirectory: null, new PodOptions(), hostCpus: 8);
+        return MachinePlan.ToSpec(PodId.New(), config, network: null, shareDirectory: null, new PodOptions(), s_host);
     }
 }
