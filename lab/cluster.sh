@@ -78,6 +78,9 @@ TOML
         --registries-conf /var/lib/vks/registries.conf --boot-timeout-seconds 60 --first-user-id $((2000000 + (lab_number * 4 + number) * 131072))
 }
 
+# A kubelet that finds no runtime ends at once.
+await_spherelet() { wait_until 120 "the spherelet of node-$1 answers" on "node-$1" "$spherelet" ping; }
+
 # Kubelets make control groups for pods below the one that the lab made for the node.
 node_cgroup() { printf '/vks-%s/node-%d' "$lab_name" "$1"; }
 

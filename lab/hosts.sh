@@ -102,7 +102,8 @@ end_host() {
 part_alive() {
     local pid
     host_pid "$1" >/dev/null || return 1
-    pid=$(cat "$lab_dir/$1/$2.pid" 2>/dev/null) && [ -n "$pid" ] && on "$1" kill -0 "$pid" 2>/dev/null
+    # One that has ended and whose exit code nobody has taken yet does not run.
+    pid=$(cat "$lab_dir/$1/$2.pid" 2>/dev/null) && [ -n "$pid" ] && on "$1" sh -c 'kill -0 "$1" && ! grep -q "^State:.Z" "/proc/$1/status"' part "$pid" 2>/dev/null
 }
 
 # start_part HOST PART COMMAND...: starts a program on the host and leaves it running

@@ -77,7 +77,7 @@ hosts() {
 
 start_node() {
     join_node "$1"
-    wait_until 120 "the spherelet of node-$1 listens" on "node-$1" test -S /run/vks/spherelet.sock
+    await_spherelet "$1"
     start_kubelet "$1"
     start_proxy "$1"
 }
@@ -203,7 +203,7 @@ status() {
 
 start_one() {
     case $1/$2 in
-        node-[1-3]/spherelet) start_spherelet "${1#node-}" ;;
+        node-[1-3]/spherelet) start_spherelet "${1#node-}"; await_spherelet "${1#node-}" ;;
         node-[1-3]/kubelet) start_kubelet "${1#node-}" ;;
         node-[1-3]/kube-proxy) start_proxy "${1#node-}" ;;
         control/registry) start_registry ;;
