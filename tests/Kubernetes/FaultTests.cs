@@ -1,0 +1,84 @@
+using System.Globalization;
+using Vks.Tests.Kit;
+
+namespace Vks.Tests.Kubernetes;
+
+/// <summary>Programs of a node and machines that die: pods go on, or come anew, and never twice.</summary>
+[Collection(KubernetesCollection.Name)]
+public sealed class FaultTests(KubernetesLab lab)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact(Explicit = true)]
+    public async Task Pods_go_on_when_spherelet_and_kubelet_are_killed_and_started_again()
+    {
+        await using KubernetesNamespace space = await lab.NewNamespaceAsync();
+        await space.PodAsync("stays", "i=0; while :; do i=$((i+1)); echo $i; sleep 0.2; done", "nodeName: node-1");
+        await space.ReadyAsync("stays");
+        string before = await space.FieldAsync("pod/stays", ".status.containerStatuses[0].containerID");
+
+        await lab.KillAndStartAsync("node-1", "spherelet");
+        await lab.KillAndStartAsync("node-1", "kubelet");
+        await space.PodAsync("next", "sleep 1000", "nodeName: node-1");
+        await space.ReadyAsync("stays", "next");
+
+        Assert.Equal((before, "0"), (await space.FieldAsync("pod/stays", ".status.containerStatuses[0].containerID"), await space.FieldAsync("pod/stays", ".status.containerStatuses[0].restartCount")));
+        int[] numbers = [.. (await space.KubectlAsync("logs", "stays")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => int.Parse(line, CultureInfo.InvariantCulture))];
+        Assert.Equal(Enumerable.Range(1, numbers.Length), numbers);
+    }
+
+    [Fact(Explicit = true)]
+    public async Task A_pod_whose_machine_is_killed_runs_again_in_a_new_one()
+    {
+        await using KubernetesNamespace space = await lab.NewNamespaceAsync();
+        await space.PodAsync("again", "sleep 1000", "nodeName: node-2");
+        await space.ReadyAsync("again");
+        string boot = await space.ExecAsync("again", "cat /proc/sys/kernel/random/boot_id");
+        string sandbox = (await lab.OnHostAsync("node-2", "sh", "-c", $"grep -l '\"{space.Name}\"' /var/lib/vks/pods/*/pod.json")).Trim().Split('/')[^2];
+
+        await lab.OnHostAsync("node-2", "sh", "-c", $"kill -9 $(pgrep -f '[g]uest=.*{sandbox}')");
+        await space.WaitAsync("pod/again", ".status.containerStatuses[0].restartCount", "1");
+        await space.ReadyAsync("again");
+
+        Assert.NotEqual(boot, await space.ExecAsync("again", "cat /proc/sys/kernel/random/boot_id"));
+
+        // The kubelet keeps the old sandbox with its container's log for --previous, but nothing of it runs.
+        Assert.Equal("0", (await lab.OnHostAsync("node-2", "sh", "-c", $"pgrep -f '[g]uest=.*{sandbox}' | wc -l")).Trim());
+    }
+
+    [Fact(Explicit = true)]
+    public async Task A_pod_whose_machine_is_frozen_is_deleted_all_the_same()
+    {
+        await using KubernetesNamespace space = await lab.NewNamespaceAsync();
+        await space.PodAsync("frozen", "sleep 1000", "nodeName: node-1");
+        await space.ReadyAsync("frozen");
+        string sandbox = (await lab.OnHostAsync("node-1", "sh", "-c", $"grep -l '\"{space.Name}\"' /var/lib/vks/pods/*/pod.json")).Trim().Split('/')[^2];
+
+        await lab.OnHostAsync("node-1", "sh", "-c", $"kill -STOP $(pgrep -f '[g]uest=.*{sandbox}')");
+        await space.KubectlAsync("delete", "pod", "frozen", "--wait=false");
+
+        await Eventually.TrueAsync(
+            async () => (await lab.TryKubectlAsync(null, "-n", space.Name, "get", "pod", "frozen")).ExitCode != 0, TimeSpan.FromSeconds(90), lab.Logs, Token);
+    }
+
+    [Fact(Explicit = true)]
+    public async Task A_static_pod_runs_while_its_file_is_there()
+    {
+        await using KubernetesNamespace space = await lab.NewNamespaceAsync();
+        string folder = (await lab.OnHostAsync("node-1", "sh", "-c", "sed -n 's/^staticPodPath: *//p' /var/lib/kubelet/config.yaml")).Trim().Trim('"');
+        Assert.NotEmpty(folder);
+        string manifest = $"apiVersion: v1\nkind: Pod\nmetadata: {{ name: still, namespace: {space.Name} }}\nspec: {{ terminationGracePeriodSeconds: 0, containers: [ {{ name: c, image: {lab.Image}, command: [sleep, \"1000\"] }} ] }}\n";
+        await lab.OnHostAsync("node-1", "sh", "-c", $"mkdir -p {folder} && printf '%s' '{manifest}' > {folder}/still.yaml");
+        try
+        {
+            await space.ReadyAsync("still-node-1");
+        }
+        finally
+        {
+            await lab.OnHostAsync("node-1", "rm", $"{folder}/still.yaml");
+        }
+
+        await Eventually.TrueAsync(
+            async () => (await lab.TryKubectlAsync(null, "-n", space.Name, "get", "pod", "still-node-1")).ExitCode != 0, TimeSpan.FromSeconds(60), lab.Logs, Token);
+    }
+}
