@@ -55,6 +55,9 @@ internal sealed record PodMetricSubject(PodReading Reading, GroupUsage Group)
     /// <summary>The container's writable layer; null for a pod, or when it was not measured yet.</summary>
     public LayerUsage? Layer { get; init; }
 
+    /// <summary>How many files the container's first process may have open; 0 for a pod, or when it does not run.</summary>
+    public long OpenFilesLimit { get; init; }
+
     /// <summary>What the pod's QEMU takes; null for a container, or when QEMU has ended.</summary>
     public HostUsage? Host { get; init; }
 

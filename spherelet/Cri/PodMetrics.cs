@@ -33,6 +33,8 @@ internal static class PodMetrics
         Gauge("container_memory_swap", "Swap in use", static subject => subject.Group.SwapBytes),
         Gauge("container_memory_total_active_file_bytes", "Page cache used of late", static subject => subject.Group.ActiveFileBytes),
         Gauge("container_memory_total_inactive_file_bytes", "Page cache not used of late", static subject => subject.Group.InactiveFileBytes),
+        new("container_hugetlb_usage_bytes", V1.MetricType.Gauge, "Huge pages in use, by their size",
+            static subject => subject.Group.Hugepages.Select(static pages => new PodMetricValue(pages.Bytes, pages.PageSize))) { MoreLabelKeys = ["pagesize"] },
         Counter("container_memory_failcnt", "How often the memory limit was met", static subject => subject.Group.MemoryLimitHits),
         new("container_memory_failures_total", V1.MetricType.Counter, "Page faults", Faults) { MoreLabelKeys = ["failure_type", "scope"] },
         Counter("container_oom_events_total", "Processes killed for want of memory", static subject => subject.Group.OutOfMemoryKills),
@@ -50,6 +52,7 @@ internal static class PodMetrics
         .. Pressure("memory", "memory", static group => group.MemoryPressure),
         .. Pressure("io", "disks", static group => group.IoPressure),
         Gauge("container_spec_memory_limit_bytes", "Memory limit, 0 for none", static subject => subject.Group.MemoryLimitBytes),
+        Gauge("container_spec_memory_reservation_limit_bytes", "Memory that others' need does not take from it, 0 for none", static subject => subject.Group.MemoryReservedBytes),
         Gauge("container_spec_memory_swap_limit_bytes", "Swap limit, 0 for none", static subject => subject.Group.SwapLimitBytes),
         Gauge("container_last_seen", "When it was looked at, in seconds since 1970", static subject => Seconds(subject.Reading.UnixNanoseconds)),
     ];
@@ -60,6 +63,8 @@ internal static class PodMetrics
         new("container_fs_limit_bytes", V1.MetricType.Gauge, "Size of the disk that the writable layers of the pod share", DiskSize),
         new("container_fs_inodes_total", V1.MetricType.Gauge, "Files that the disk of the pod's writable layers can have", static subject => subject.Layer is { } layer ? [new(layer.FileSystemInodes)] : []),
         new("container_fs_inodes_free", V1.MetricType.Gauge, "Files that it can still take", static subject => subject.Layer is { } layer ? [new(layer.FileSystemInodesFree)] : []),
+        new("container_ulimits_soft", V1.MetricType.Gauge, "Soft limits of the first process",
+            static subject => subject.OpenFilesLimit > 0 ? [new PodMetricValue(subject.OpenFilesLimit, "max_open_files")] : []) { MoreLabelKeys = ["ulimit"] },
         Gauge("container_spec_cpu_period", "Period of the CPU limit in microseconds", static subject => subject.Container!.Config.Resources.CpuPeriodMicroseconds),
         Gauge("container_spec_cpu_quota", "CPU time allowed in each period in microseconds, 0 for no limit", static subject => subject.Container!.Config.Resources.CpuQuotaMicroseconds),
         Gauge("container_spec_cpu_shares", "Share of CPU time against other containers", static subject => subject.Container!.Config.Resources.CpuShares),
@@ -105,7 +110,7 @@ internal static class PodMetrics
             return [];
         }
 
-        PodMetricSubject subject = new(reading, group) { Container = container, Layer = usage.Layer };
+        PodMetricSubject subject = new(reading, group) { Container = container, Layer = usage.Layer, OpenFilesLimit = usage.OpenFilesLimit };
         return s_ofGroups.Concat(s_ofContainers).SelectMany(metric => metric.Of(subject));
     }
 

@@ -148,7 +148,21 @@ public sealed class StatsTests(NodeLab lab)
     public async Task Metrics_fit_their_descriptors_and_tell_the_machine_apart_from_what_runs_in_it()
     {
         await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);
-        string container = await pod.StartAsync(Token, "sleep", "1000");
+        string container = await pod.CreateAsync(
+            Token,
+            config =>
+            {
+                config.Annotations["vks.dev/ulimits"] = "nofile=100:200";
+                config.Linux.Resources = new LinuxContainerResources
+                {
+                    MemoryLimitInBytes = 40 << 20,
+                    MemorySwapLimitInBytes = 48 << 20,
+                    Unified = { ["memory.low"] = "4M" },
+                };
+            },
+            "sleep",
+            "1000");
+        await Runtime.StartContainerAsync(new StartContainerRequest { ContainerId = container }, cancellationToken: Token);
 
         ListMetricDescriptorsResponse descriptors = await Runtime.ListMetricDescriptorsAsync(new ListMetricDescriptorsRequest(), cancellationToken: Token);
         PodSandboxMetrics listed = (await Runtime.ListPodSandboxMetricsAsync(new ListPodSandboxMetricsRequest(), cancellationToken: Token))
@@ -169,7 +183,12 @@ public sealed class StatsTests(NodeLab lab)
         Assert.InRange(OfContainer("container_file_descriptors"), 3UL, 20UL);
         Assert.Equal(0UL, OfContainer("container_sockets"));
         Assert.InRange(OfContainer("container_fs_inodes_free"), 1UL, OfContainer("container_fs_inodes_total") - 1);
-        Assert.Equal(0UL, OfContainer("container_spec_memory_swap_limit_bytes"));
+        Assert.Equal((40 * MiB, 8 * MiB), (OfContainer("container_spec_memory_limit_bytes"), OfContainer("container_spec_memory_swap_limit_bytes")));
+        Assert.Equal(4 * MiB, OfContainer("container_spec_memory_reservation_limit_bytes"));
+        Metric files = listed.ContainerMetrics[0].Metrics.Single(metric => metric.Name == "container_ulimits_soft");
+        Assert.Equal(("max_open_files", 100UL), (files.LabelValues[^1], files.Value.Value));
+        Assert.Contains(
+            "2MB", listed.ContainerMetrics[0].Metrics.Where(metric => metric.Name == "container_hugetlb_usage_bytes").Select(metric => metric.LabelValues[^1]));
         ulong used = Of("container_memory_usage_bytes");
         ulong host = Of("vks_machine_memory_pss_bytes");
         Assert.InRange(used, own.Value.Value, 64 * MiB);

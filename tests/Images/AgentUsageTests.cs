@@ -15,6 +15,11 @@ public sealed class AgentUsageTests : IDisposable
         Write("memory.current", "1000\n");
         Write("memory.max", "max\n");
         Write("memory.swap.max", "77\n");
+        Write("memory.low", "88\n");
+        Write("memory.min", "80\n");
+        Write("hugetlb.2MB.current", "4194304\n");
+        Write("hugetlb.2MB.rsvd.current", "8388608\n");
+        Write("hugetlb.1GB.current", "0\n");
         Write("memory.stat", "anon 10\nfile 20\nfile_mapped 30\nkernel 35\ninactive_file 40\nactive_file 50\npgfault 60\npgmajfault 70\n");
         Write("memory.events", "low 0\nhigh 0\nmax 4\noom 3\noom_kill 2\noom_group_kill 0\n");
         Write("pids.current", "5\n");
@@ -29,7 +34,8 @@ public sealed class AgentUsageTests : IDisposable
         Assert.Equal((3_000_000_000, 2_000_000_000, 1_000_000_000), (usage.CpuNanoseconds, usage.CpuUserNanoseconds, usage.CpuSystemNanoseconds));
         Assert.Equal((7, 2, 5000), (usage.CpuPeriods, usage.CpuThrottledPeriods, usage.CpuThrottledNanoseconds));
         Assert.Equal((1000, 0, 10, 20, 30, 35), (usage.MemoryBytes, usage.MemoryLimitBytes, usage.AnonymousBytes, usage.FileBytes, usage.MappedFileBytes, usage.KernelBytes));
-        Assert.Equal(77, usage.SwapLimitBytes);
+        Assert.Equal((77, 88), (usage.SwapLimitBytes, usage.MemoryReservedBytes));
+        Assert.Equal([new HugepageUsage("1GB", 0), new HugepageUsage("2MB", 4 << 20)], usage.Hugepages);
         Assert.Equal((40, 50, 60, 70), (usage.InactiveFileBytes, usage.ActiveFileBytes, usage.PageFaults, usage.MajorPageFaults));
         Assert.Equal((4, 2, 3, 5, 100), (usage.MemoryLimitHits, usage.OutOfMemoryKills, usage.Processes, usage.Threads, usage.ThreadsLimit));
         Assert.Equal(new PressureStall(new StallTimes(1.5, 0.25, 0.01, 123456), new StallTimes(0, 0, 0, 99)), usage.MemoryPressure);
@@ -52,6 +58,22 @@ public sealed class AgentUsageTests : IDisposable
         Write("cgroup.procs", "2147483647\n");
         Assert.Equal((1, 0, 0), (GroupReader.Read(_folder)!.Processes, GroupReader.Read(_folder)!.FileDescriptors, GroupReader.Read(_folder)!.Sockets));
     }
+
+    [Fact]
+    public void The_limit_of_open_files_is_the_soft_one_of_the_process()
+    {
+        const string Limits = "Limit                     Soft Limit           Hard Limit           Units     \nMax processes             7                    9                    processes \nMax open files            1024                 4096                 files     \n";
+
+        Assert.Equal(1024, GroupReader.ParseOpenFilesLimit(Limits));
+        Assert.InRange(GroupReader.OpenFilesLimit(Environment.ProcessId), 1, long.MaxValue);
+        Assert.Equal(0, GroupReader.OpenFilesLimit(int.MaxValue));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("Max open files")]
+    [InlineData("Max open files            unlimited            unlimited            files     \n")]
+    public void What_tells_no_limit_of_open_files_reads_as_zero(string text) => Assert.Equal(0, GroupReader.ParseOpenFilesLimit(text));
 
     [Fact]
     public void A_cgroup_that_is_gone_is_no_cgroup_of_zeros() => Assert.Null(GroupReader.Read(Path.Combine(_folder, "none")));

@@ -68,7 +68,7 @@ public sealed class PodMeterTests
         await using ScriptedPod pod = await ScriptedPod.CreateAsync(await agent.ConnectAsync(), Token);
         using var meter = new PodMeter(pod.Time, NullLogger<PodMeter>.Instance);
         PodReading reading = await meter.ReadAsync(pod.Sandbox, PodMeter.AnswerLimit, Token);
-        reading = reading with { Guest = reading.Guest with { Containers = [new ContainerUsage(pod.Container.Id, Usage, new LayerUsage(1, 2, 3))] } };
+        reading = reading with { Guest = reading.Guest with { Containers = [new ContainerUsage(pod.Container.Id, Usage, new LayerUsage(1, 2, 3)) { OpenFilesLimit = 9 }] } };
 
         V1.Metric[] metrics =
         [
@@ -92,6 +92,7 @@ public sealed class PodMeterTests
                 "container_fs_usage_bytes", "container_processes", "container_oom_events_total", "container_start_time_seconds",
                 "container_file_descriptors", "container_sockets", "container_fs_inodes_total", "container_fs_inodes_free",
                 "container_blkio_device_usage_total", "container_spec_memory_swap_limit_bytes",
+                "container_hugetlb_usage_bytes", "container_spec_memory_reservation_limit_bytes", "container_ulimits_soft",
             },
             name => Assert.Contains(name, known.Keys));
         Assert.Equal(0UL, metrics.First(metric => metric.Name == "vks_machine_memory_overhead_bytes").Value.Value);
@@ -154,6 +155,7 @@ public sealed class PodMeterTests
         CpuNanoseconds = 5_000_000_000,
         MemoryBytes = 300,
         InactiveFileBytes = 100,
+        Hugepages = [new HugepageUsage("2MB", 2 << 20)],
         Devices = [new DeviceCounters("sda", 1, 2, 3, 4)],
         CpuPressure = new PressureStall(new StallTimes(1, 2, 3, 5), new StallTimes(0, 0, 0, 0)),
         MemoryPressure = new PressureStall(new StallTimes(0, 0, 0, 0), new StallTimes(0, 0, 0, 0)),

@@ -30,6 +30,7 @@ internal static class GroupReader
             MemoryBytes = Number("memory.current"),
             MemoryPeakBytes = Number("memory.peak"),
             MemoryLimitBytes = Number("memory.max"),
+            MemoryReservedBytes = Math.Max(Number("memory.low"), Number("memory.min")),
             SwapBytes = Number("memory.swap.current"),
             SwapLimitBytes = Number("memory.swap.max"),
             AnonymousBytes = Memory("anon"),
@@ -47,6 +48,7 @@ internal static class GroupReader
             Sockets = sockets,
             Threads = Number("pids.current"),
             ThreadsLimit = Number("pids.max"),
+            Hugepages = [.. HugepageSizes(folder).Select(size => new HugepageUsage(size, Number($"hugetlb.{size}.current")))],
             Devices = ParseDevices(Text("io.stat"), DeviceName),
             CpuPressure = ParsePressure(Text("cpu.pressure")),
             MemoryPressure = ParsePressure(Text("memory.pressure")),
@@ -101,6 +103,35 @@ internal static class GroupReader
         }
 
         return devices;
+    }
+
+    /// <summary>The soft limit of <c>Max open files  1024  4096  files</c>, /proc/PID/limits; 0 when the process has ended.</summary>
+    internal static long OpenFilesLimit(int process) => ParseOpenFilesLimit(ReadText(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/limits")));
+
+    /// <summary>The same of the file's text.</summary>
+    internal static long ParseOpenFilesLimit(string text)
+    {
+        const string Name = "Max open files ";
+        string line = text.Split('\n').FirstOrDefault(static line => line.StartsWith(Name, StringComparison.Ordinal), Name);
+        return ParseNumber(line[Name.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault(""));
+    }
+
+    /// <summary>Sizes that the group has counters for. Pages that are only reserved are counted in files of another name, <c>hugetlb.2MB.rsvd.current</c>.</summary>
+    private static string[] HugepageSizes(string folder)
+    {
+        try
+        {
+            return
+            [
+                .. Directory.GetFiles(folder, "hugetlb.*.current").Select(static file => Path.GetFileName(file).Split('.'))
+                    .Where(static words => words.Length == 3).Select(static words => words[1]).Order(StringComparer.Ordinal),
+            ];
+        }
+        catch (IOException)
+        {
+            // Gone since.
+            return [];
+        }
     }
 
     private static Dictionary<string, string> Fields(string line, out string subject)

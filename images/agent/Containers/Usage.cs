@@ -26,7 +26,11 @@ internal static class Usage
         var usages = new List<ContainerUsage>(containers.Count);
         for (int i = 0; i < containers.Count; i++)
         {
-            usages.Add(new ContainerUsage(containers[i].Id, GroupReader.Read(containers[i].Cgroup.Folder), await layers[i]));
+            ContainerReport report = containers[i].Report;
+            usages.Add(new ContainerUsage(containers[i].Id, GroupReader.Read(containers[i].Cgroup.Folder), await layers[i])
+            {
+                OpenFilesLimit = report.State == GuestContainerState.Running ? GroupReader.OpenFilesLimit(report.Pid) : 0,
+            });
         }
 
         string memory = await File.ReadAllTextAsync("/proc/meminfo");

@@ -29,7 +29,11 @@ public sealed record GuestStats
 /// <param name="ContainerId">The container.</param>
 /// <param name="Group">Its cgroup; null when it has none, because it was not started or has ended.</param>
 /// <param name="Layer">Its writable layer; null when it could not be measured yet.</param>
-public sealed record ContainerUsage(string ContainerId, GroupUsage? Group, LayerUsage? Layer);
+public sealed record ContainerUsage(string ContainerId, GroupUsage? Group, LayerUsage? Layer)
+{
+    /// <summary>How many files its first process may have open, the soft limit of /proc/PID/limits; 0 when it does not run.</summary>
+    public long OpenFilesLimit { get; init; }
+}
 
 /// <summary>What a writable layer takes of its file system.</summary>
 /// <param name="UnixNanoseconds">When it was measured: a large one is not measured at every call.</param>
@@ -73,6 +77,9 @@ public sealed record GroupUsage
 
     /// <summary>memory.max, 0 for none.</summary>
     public long MemoryLimitBytes { get; init; }
+
+    /// <summary>memory.low or memory.min, whichever is more: what others' need of memory does not take from it, 0 for none.</summary>
+    public long MemoryReservedBytes { get; init; }
 
     /// <summary>memory.swap.current.</summary>
     public long SwapBytes { get; init; }
@@ -125,6 +132,9 @@ public sealed record GroupUsage
     /// <summary>Those of them that are sockets.</summary>
     public long Sockets { get; init; }
 
+    /// <summary>hugetlb.SIZE.current, by size; none when the guest has no huge pages.</summary>
+    public IReadOnlyList<HugepageUsage> Hugepages { get; init; } = [];
+
     /// <summary>io.stat, by device.</summary>
     public IReadOnlyList<DeviceCounters> Devices { get; init; } = [];
 
@@ -157,6 +167,11 @@ public sealed record StallTimes(double Average10, double Average60, double Avera
 /// <param name="Reads">Reads.</param>
 /// <param name="Writes">Writes.</param>
 public sealed record DeviceCounters(string Device, long ReadBytes, long WrittenBytes, long Reads, long Writes);
+
+/// <summary>Huge pages of one size.</summary>
+/// <param name="PageSize">As the kernel writes it, <c>2MB</c>.</param>
+/// <param name="Bytes">In use.</param>
+public sealed record HugepageUsage(string PageSize, long Bytes);
 
 /// <summary>Counters of one interface.</summary>
 /// <param name="Name">Interface name.</param>
