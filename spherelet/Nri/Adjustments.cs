@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Google.Protobuf.Collections;
 using Vks.Spherelet.Nri.Wire;
 using Vks.Spherelet.Pods;
@@ -39,7 +40,8 @@ internal sealed class Adjustments(Wire.Container container)
             Refuse(plugin, adjust);
             Annotations(plugin, adjust.Annotations);
             Variables(plugin, adjust.Env);
-            Mounts(plugin, adjust.Mounts);
+            Named(
+                plugin, AdjustedField.Mounts, adjust.Mounts, container.Mounts, Merged.Mounts, static mount => mount.Destination, static path => new Mount { Destination = path });
             Arguments(plugin, adjust.Args);
             Rlimits(plugin, adjust.Rlimits);
             if (adjust.Linux is { } linux)
@@ -120,23 +122,33 @@ internal sealed class Adjustments(Wire.Container container)
         }
     }
 
-    private void Mounts(string plugin, RepeatedField<Mount> asked)
+    /// <summary>Takes things that have a name of their own: some away, some in the place of what had the name.</summary>
+    /// <param name="plugin">Who asks.</param>
+    /// <param name="field">What they are.</param>
+    /// <param name="asked">What is asked for.</param>
+    /// <param name="present">Those of the container.</param>
+    /// <param name="merged">All that was asked for.</param>
+    /// <param name="nameOf">A thing's name.</param>
+    /// <param name="nameless">A thing of a name alone, for one that is taken away.</param>
+    private void Named<T>(
+        string plugin, AdjustedField field, RepeatedField<T> asked, RepeatedField<T> present, RepeatedField<T> merged, Func<T, string> nameOf, Func<string, T> nameless)
+        where T : IDeepCloneable<T>
     {
-        foreach (string destination in asked.Select(static mount => mount.Destination).Where(IsRemoved).Select(Plain))
+        foreach (string name in asked.Select(nameOf).Where(IsRemoved).Select(Plain))
         {
-            _owners.Clear(container.Id, AdjustedField.Mounts, destination);
-            ResourceMerge.Remove(container.Mounts, mount => mount.Destination == destination);
-            ResourceMerge.Remove(Merged.Mounts, mount => mount.Destination == destination);
-            Merged.Mounts.Add(new Mount { Destination = Removed + destination });
+            _owners.Clear(container.Id, field, name);
+            ResourceMerge.Remove(present, other => nameOf(other) == name);
+            ResourceMerge.Remove(merged, other => nameOf(other) == name);
+            merged.Add(nameless(Removed + name));
         }
 
-        foreach (Mount mount in asked.Where(static mount => !IsRemoved(mount.Destination)))
+        foreach (T item in asked.Where(item => !IsRemoved(nameOf(item))))
         {
-            _owners.Claim(container.Id, AdjustedField.Mounts, mount.Destination, plugin);
-            ResourceMerge.Remove(container.Mounts, other => other.Destination == mount.Destination);
-            ResourceMerge.Remove(Merged.Mounts, other => other.Destination == mount.Destination);
-            container.Mounts.Add(mount.Clone());
-            Merged.Mounts.Add(mount.Clone());
+            _owners.Claim(container.Id, field, nameOf(item), plugin);
+            ResourceMerge.Remove(present, other => nameOf(other) == nameOf(item));
+            ResourceMerge.Remove(merged, other => nameOf(other) == nameOf(item));
+            present.Add(item.Clone());
+            merged.Add(item.Clone());
         }
     }
 
@@ -199,22 +211,8 @@ internal sealed class Adjustments(Wire.Container container)
             Merged.Linux.SeccompPolicy = policy.Clone();
         }
 
-        foreach (string path in asked.Devices.Select(static device => device.Path).Where(IsRemoved).Select(Plain))
-        {
-            _owners.Clear(container.Id, AdjustedField.Devices, path);
-            ResourceMerge.Remove(container.Linux.Devices, device => device.Path == path);
-            ResourceMerge.Remove(Merged.Linux.Devices, device => device.Path == path);
-            Merged.Linux.Devices.Add(new LinuxDevice { Path = Removed + path });
-        }
-
-        foreach (LinuxDevice device in asked.Devices.Where(static device => !IsRemoved(device.Path)))
-        {
-            _owners.Claim(container.Id, AdjustedField.Devices, device.Path, plugin);
-            ResourceMerge.Remove(container.Linux.Devices, other => other.Path == device.Path);
-            ResourceMerge.Remove(Merged.Linux.Devices, other => other.Path == device.Path);
-            container.Linux.Devices.Add(device.Clone());
-            Merged.Linux.Devices.Add(device.Clone());
-        }
+        Named(
+            plugin, AdjustedField.Devices, asked.Devices, container.Linux.Devices, Merged.Linux.Devices, static device => device.Path, static path => new LinuxDevice { Path = path });
     }
 
     /// <summary>Whether a name asks for its bearer to be taken away.</summary>

@@ -144,11 +144,11 @@ internal sealed partial class NriPlugins(ILogger<NriPlugins> logger) : IAsyncDis
         _plugins = [];
     }
 
+    /// <summary>Hangs up; it leaves when that is done, as one that hangs up itself.</summary>
     private async Task LetGoAsync(NriPlugin plugin, Event happened, TtrpcException cause)
     {
         PluginLetGo(plugin.Name!, NriMethods.Of(happened), cause.Message);
         await plugin.DisposeAsync();
-        Leave(plugin);
     }
 
     [LoggerMessage(3701, LogLevel.Information, "NRI plugin {Name} takes part; it was told of {Pods} pods and {Containers} containers")]

@@ -35,8 +35,8 @@ internal static class ResourceChange
             MemoryBytes = memory,
             MemorySwapBytes = swap,
             PidsLimit = Number(present.PidsLimit, change.PidsLimit),
-            HugepageLimits = [.. present.HugepageLimits.Concat(change.HugepageLimits).GroupBy(limit => limit.PageSize).Select(same => same.Last())],
-            Unified = present.Unified.Concat(change.Unified).GroupBy(file => file.Key).ToDictionary(same => same.Key, same => same.Last().Value),
+            HugepageLimits = Later(present.HugepageLimits, change.HugepageLimits),
+            Unified = Later(present.Unified, change.Unified),
         };
     }
 
@@ -51,9 +51,15 @@ internal static class ResourceChange
         MemoryBytes = later.MemoryBytes != 0 ? later.MemoryBytes : first.MemoryBytes,
         MemorySwapBytes = later.MemorySwapBytes != 0 ? later.MemorySwapBytes : first.MemorySwapBytes,
         PidsLimit = later.PidsLimit != 0 ? later.PidsLimit : first.PidsLimit,
-        HugepageLimits = [.. first.HugepageLimits.Concat(later.HugepageLimits).GroupBy(limit => limit.PageSize).Select(same => same.Last())],
-        Unified = first.Unified.Concat(later.Unified).GroupBy(file => file.Key).ToDictionary(same => same.Key, same => same.Last().Value),
+        HugepageLimits = Later(first.HugepageLimits, later.HugepageLimits),
+        Unified = Later(first.Unified, later.Unified),
     };
+
+    private static HugepageLimit[] Later(IReadOnlyList<HugepageLimit> first, IReadOnlyList<HugepageLimit> later) =>
+        [.. first.Concat(later).GroupBy(limit => limit.PageSize).Select(same => same.Last())];
+
+    private static Dictionary<string, string> Later(IReadOnlyDictionary<string, string> first, IReadOnlyDictionary<string, string> later) =>
+        first.Concat(later).GroupBy(file => file.Key).ToDictionary(same => same.Key, same => same.Last().Value);
 
     private static long Number(long present, long change) => change < 0 ? 0 : change > 0 ? change : present;
 }
