@@ -1,0 +1,30 @@
+using System.CommandLine;
+using System.Reflection;
+
+namespace Vks.Supervisor;
+
+/// <summary>The verbs. Each folder brings its own.</summary>
+internal static class CommandLine
+{
+    /// <summary>sysexits.h EX_CONFIG: the settings are wrong, and a restart will not help.</summary>
+    public const int ConfigurationFault = 78;
+
+    /// <summary>The version of this build.</summary>
+    public static string Version { get; } =
+        typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
+
+    /// <summary>The whole command line.</summary>
+    public static RootCommand Build()
+    {
+        RootCommand root = new("The control plane of pods as microVMs. Pods themselves are run by the Spherelet, which needs no Supervisor.");
+        root.Subcommands.Add(PrintVersion());
+        return root;
+    }
+
+    private static Command PrintVersion()
+    {
+        Command command = new("version", "Prints the version");
+        command.SetAction(static parsed => parsed.InvocationConfiguration.Output.WriteLine($"supervisor {Version}"));
+        return command;
+    }
+}
