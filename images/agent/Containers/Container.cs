@@ -20,7 +20,6 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
     private ContainerStdio? _stdio;
     private string? _pidNamespacePath;
     private bool _startTried;
-    private int _inputTaken;
 
     /// <summary>64 hex digits.</summary>
     internal string Id => _spec.ContainerId;
@@ -147,18 +146,13 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
         }
     }
 
-    /// <summary>Feeds standard input until the host ends it.</summary>
+    /// <summary>Feeds standard input until the host ends it. Several may at once: what they send is mixed piece by piece.</summary>
     internal async Task FeedAsync(AgentCall call, CancellationToken cancellationToken)
     {
         ContainerStdio? stdio = _stdio;
         if (stdio?.Input is null)
         {
             throw new AgentException(GuestFault.WrongState, $"Container {Id} has no open standard input: it was made without one, is not started, or it was closed.");
-        }
-
-        if (Interlocked.Exchange(ref _inputTaken, 1) != 0)
-        {
-            throw new AgentException(GuestFault.WrongState, $"Another call feeds the standard input of container {Id}.");
         }
 
         var ended = false;
@@ -172,8 +166,6 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
             {
                 stdio.CloseInput();
             }
-
-            Volatile.Write(ref _inputTaken, 0);
         }
     }
 

@@ -10,6 +10,7 @@ internal sealed class ContainerStdio : IDisposable
 {
     private readonly int[] _theirs = [-1, -1, -1];
     private readonly ConsoleSocket? _console;
+    private readonly SemaphoreSlim _feeding = new(1, 1);
 
     /// <summary>Makes the descriptors.</summary>
     /// <param name="terminal">A terminal instead of pipes.</param>
@@ -120,7 +121,7 @@ internal sealed class ContainerStdio : IDisposable
             {
                 foreach (ReadOnlyMemory<byte> piece in bytes)
                 {
-                    await (Input?.WriteAsync(piece, cancellationToken) ?? ValueTask.CompletedTask);
+                    await WriteInputAsync(piece, cancellationToken);
                 }
             }
             catch (Exception exception) when (exception is IOException or ObjectDisposedException)
@@ -146,6 +147,20 @@ internal sealed class ContainerStdio : IDisposable
         Input?.Dispose();
         Output?.Dispose();
         Error?.Dispose();
+    }
+
+    /// <summary>A client that attaches while another is still there, or on its way out, writes between that one's pieces.</summary>
+    private async ValueTask WriteInputAsync(ReadOnlyMemory<byte> piece, CancellationToken cancellationToken)
+    {
+        await _feeding.WaitAsync(cancellationToken);
+        try
+        {
+            await (Input?.WriteAsync(piece, cancellationToken) ?? ValueTask.CompletedTask);
+        }
+        finally
+        {
+            _feeding.Release();
+        }
     }
 
     private void CloseTheirs()
