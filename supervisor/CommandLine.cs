@@ -17,6 +17,7 @@ internal static class CommandLine
     public static RootCommand Build()
     {
         RootCommand root = new("The control plane of pods as microVMs. Pods themselves are run by the Spherelet, which needs no Supervisor.");
+        root.Subcommands.Add(Metrics.MetricsCommand.Build());
         root.Subcommands.Add(PrintVersion());
         return root;
     }
