@@ -15,6 +15,9 @@ internal sealed record BenchPlan
     /// <summary>Pods one after another, of each arm.</summary>
     public int SerialPods { get; init; } = 30;
 
+    /// <summary>Pods of each node of a cluster before any is timed.</summary>
+    public int WarmUpPods { get; init; } = 4;
+
     /// <summary>How many pods are started at once, each size <see cref="BurstRounds"/> times.</summary>
     public IReadOnlyList<int> BurstSizes { get; init; } = [1, 10, 50];
 

@@ -60,7 +60,7 @@ internal sealed class BenchRun(BenchSettings settings)
         string[] unknown = [.. settings.Sections.Except(BenchSections.All.Select(static section => section.Name))];
         return unknown.Length > 0
             ? throw new BenchException($"There is no section {string.Join(", ", unknown)}; there are {string.Join(", ", BenchSections.All.Select(static section => section.Name))}.")
-            : [.. BenchSections.All.Where(section => settings.Sections.Count == 0 || settings.Sections.Contains(section.Name))];
+            : [.. BenchSections.All.Where(section => settings.Sections.Count == 0 ? !section.IsOnRequest : settings.Sections.Contains(section.Name))];
     }
 
     private static async Task WarmUpAsync(ArmSet set, SampleRecorder recorder, CancellationToken cancellationToken)
@@ -96,6 +96,7 @@ internal sealed class BenchRun(BenchSettings settings)
             Registry = set.Registry,
             Files = files,
             StockKernel = settings.StockKernel,
+            LabScript = settings.LabScript,
             IsKvm = set.IsKvm,
             Directory = directory,
             Recorder = recorder,

@@ -27,6 +27,9 @@ internal sealed record BenchSettings
     /// <summary>Debian's kernel, or null.</summary>
     public string? StockKernel { get; init; }
 
+    /// <summary>The lab's script, or null.</summary>
+    public string? LabScript { get; init; }
+
     /// <summary><c>kvm</c>, <c>tcg</c>, or null for what the daemon finds.</summary>
     public string? Accelerator { get; init; }
 }

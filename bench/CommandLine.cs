@@ -19,10 +19,11 @@ internal static class CommandLine
         Option<string> guest = new("--guest-directory") { Description = "Kernel and initial file system of guests", Required = true };
         Option<string> demo = new("--demo-layout") { Description = "OCI layout of the demo image", Required = true };
         Option<string> stock = new("--stock-kernel") { Description = "Debian's vmlinuz, for the comparison of boots" };
+        Option<string> lab = new("--lab") { Description = "The lab's script, for the section node" };
         Option<string> accelerator = new("--accelerator") { Description = "kvm or tcg [what the daemon finds]" };
         RootCommand root = new("Measures pods as microVMs against containers and stock kernels on this machine; see bench/README.md")
         {
-            quick, samples, sections, arms, output, spherelet, guest, demo, stock, accelerator,
+            quick, samples, sections, arms, output, spherelet, guest, demo, stock, lab, accelerator,
         };
         root.SetAction((parsed, token) => InterruptibleAsync(
             inner => new BenchRun(new BenchSettings
@@ -35,6 +36,7 @@ internal static class CommandLine
                 GuestDirectory = Path.GetFullPath(parsed.GetRequiredValue(guest)),
                 DemoLayout = Path.GetFullPath(parsed.GetRequiredValue(demo)),
                 StockKernel = parsed.GetValue(stock) is { Length: > 0 } kernel ? Path.GetFullPath(kernel) : null,
+                LabScript = parsed.GetValue(lab) is { Length: > 0 } script ? Path.GetFullPath(script) : null,
                 Accelerator = parsed.GetValue(accelerator),
             }).RunAsync(inner),
             token));

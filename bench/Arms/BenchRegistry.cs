@@ -9,8 +9,9 @@ namespace Vks.Bench.Arms;
 internal sealed class BenchRegistry : IAsyncDisposable
 {
     private readonly Service _service;
+    private readonly string _pauseLayout;
 
-    private BenchRegistry(Service service, string host) => (_service, Host) = (service, host);
+    private BenchRegistry(Service service, string host, string pauseLayout) => (_service, Host, _pauseLayout) = (service, host, pauseLayout);
 
     /// <summary>Host and port.</summary>
     public string Host { get; }
@@ -45,10 +46,10 @@ internal sealed class BenchRegistry : IAsyncDisposable
             """, cancellationToken);
         Service service = await Service.StartAsync(
             Service.Find("docker-registry", "docker-registry"), ["serve", config], new IPEndPoint(IPAddress.Loopback, port), cancellationToken);
-        BenchRegistry registry = new(service, $"127.0.0.1:{port}");
+        string pause = Path.Combine(directory, "pause");
+        BenchRegistry registry = new(service, $"127.0.0.1:{port}", pause);
         try
         {
-            string pause = Path.Combine(directory, "pause");
             string data = Path.Combine(directory, "image");
             OciLayout.WriteProgram(pause, TinyProgram.Build(""));
             OciLayout.WriteWithData(demoLayout, data, DataMiB);
@@ -63,6 +64,11 @@ internal sealed class BenchRegistry : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Puts the sandbox image into another registry.</summary>
+    /// <param name="image">Its whole name there.</param>
+    /// <param name="cancellationToken">Gives it up.</param>
+    public Task PushPauseAsync(string image, CancellationToken cancellationToken) => PushAsync($"{_pauseLayout}:{OciLayout.Tag}", image, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _service.DisposeAsync();

@@ -27,6 +27,12 @@ internal static class Measures
     /// <summary>Section of cycles.</summary>
     public const string Leak = "leak";
 
+    /// <summary>Section of pods through a kubelet.</summary>
+    public const string Node = "node";
+
+    /// <summary>Creation in the API server until the kubelet says Ready.</summary>
+    public const string ToReady = "create to Ready";
+
     /// <summary>Exec of QEMU to the first line of PID 1.</summary>
     public const string ToInit = "exec to PID 1";
 

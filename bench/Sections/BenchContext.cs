@@ -21,6 +21,9 @@ internal sealed record BenchContext
     /// <summary>Debian's kernel, or null when there is none.</summary>
     public required string? StockKernel { get; init; }
 
+    /// <summary>Script that makes a cluster of nodes on this machine, or null.</summary>
+    public required string? LabScript { get; init; }
+
     /// <summary>Whether guests run on KVM.</summary>
     public required bool IsKvm { get; init; }
 

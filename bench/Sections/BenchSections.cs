@@ -7,5 +7,6 @@ internal static class BenchSections
     public static IReadOnlyList<ISection> All { get; } =
     [
         new BootSection(), new SerialSection(), new BurstSection(), new IdleSection(), new ImageSection(), new StorageSection(), new LoadSection(), new LeakSection(),
+        new NodeSection(),
     ];
 }

@@ -9,6 +9,9 @@ internal interface ISection
     /// <summary>What it does, for the progress bar.</summary>
     string Title { get; }
 
+    /// <summary>Whether it runs only when it is asked for by name, because it needs what others do without.</summary>
+    bool IsOnRequest => false;
+
     /// <summary>How many times it will call <see cref="BenchContext.Step"/>.</summary>
     int CountSteps(BenchContext context);
 
