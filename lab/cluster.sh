@@ -8,6 +8,9 @@ pod_cidr=10.244.0.0/16
 node_ip() { printf '%s.%d' "$lab_net" $((10 + $1)); }
 node_pod_cidr() { printf '10.244.%d.0/24' "$1"; }
 
+# `kubectl debug` wants containers that are added to a running pod: to be asked for before 1.23, always there since.
+feature_gates() { [ "$kube_minor" -ge 23 ] || printf 'EphemeralContainers=true'; }
+
 kubectl() { "$kube/kubectl" --kubeconfig "$lab_dir/kubeconfig" "$@"; }
 
 # wait_until SECONDS WHAT COMMAND...: polls; WHAT is told when it takes longer, with the logs' folder
@@ -30,14 +33,16 @@ YAML
 }
 
 start_control_plane() {
+    local gates
+    gates=$(feature_gates)
     # The data of a lab need not outlive it: in memory, where no disk delays an answer.
     start_part control etcd etcd --data-dir /run/etcd --log-outputs stderr \
         --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380
-    start_part control kube-apiserver "$kube/kube-apiserver" --etcd-servers http://127.0.0.1:2379 --cert-dir /run/kube-apiserver \
+    start_part control kube-apiserver "$kube/kube-apiserver" ${gates:+--feature-gates "$gates"} --etcd-servers http://127.0.0.1:2379 --cert-dir /run/kube-apiserver \
         --advertise-address "$lab_net.1" --secure-port 6443 --service-cluster-ip-range "$service_cidr" --allow-privileged \
         --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction --enable-bootstrap-token-auth \
         --client-ca-file "$pki/ca.crt" --tls-cert-file "$pki/apiserver.crt" --tls-private-key-file "$pki/apiserver.key" \
-        --kubelet-preferred-address-types InternalIP \
+        --kubelet-preferred-address-types InternalIP --enable-aggregator-routing \
         --kubelet-client-certificate "$pki/apiserver-to-kubelet.crt" --kubelet-client-key "$pki/apiserver-to-kubelet.key" \
         --service-account-issuer https://kubernetes.default.svc.cluster.local \
         --service-account-key-file "$pki/service-account.key" --service-account-signing-key-file "$pki/service-account.key" \
@@ -54,6 +59,31 @@ start_control_plane() {
         --cert-dir /run/kube-scheduler --leader-elect=false
 }
 
+# What nodes and pods use, for `kubectl top`; in front of it stands the API server, which reaches it without a proxy of Services.
+start_metrics() {
+    kubectl apply -f - >/dev/null <<YAML
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: { name: vks:metrics }
+rules:
+- { apiGroups: [""], resources: [nodes, pods], verbs: [list] }
+- { apiGroups: [""], resources: [nodes/proxy], verbs: [get] }
+- { apiGroups: [""], resources: [services, endpoints], verbs: [create] }
+- { apiGroups: [""], resources: [services, endpoints], resourceNames: [vks-metrics], verbs: [get, update] }
+- { apiGroups: [""], resources: [configmaps], resourceNames: [extension-apiserver-authentication], verbs: [get] }
+- { apiGroups: [apiregistration.k8s.io], resources: [apiservices], verbs: [create] }
+- { apiGroups: [apiregistration.k8s.io], resources: [apiservices], resourceNames: [v1beta1.metrics.k8s.io], verbs: [get, update] }
+- { apiGroups: [authorization.k8s.io], resources: [subjectaccessreviews], verbs: [create] }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: { name: vks:metrics }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: vks:metrics }
+subjects: [{ apiGroup: rbac.authorization.k8s.io, kind: User, name: vks:metrics }]
+YAML
+    start_part control metrics "$supervisor" metrics --kubeconfig "$pki/metrics.kubeconfig" --address "$lab_net.1"
+}
+
 # Pods of all nodes know each other's addresses; only what leaves the cluster takes the node's.
 wire_node() {
     local number=$1 name=node-$1 other
@@ -68,18 +98,44 @@ wire_node() {
 
 start_spherelet() {
     local number=$1 name=node-$1
-    mkdir -p "$lab_dir/$name/lib/vks"
-    cat >"$lab_dir/$name/lib/vks/registries.conf" <<TOML
+    cat >"$lab_dir/$name/registries.conf" <<TOML
 [[registry]]
 location = "$registry"
 insecure = true
 TOML
     start_part "$name" spherelet "$spherelet" serve --guest-directory "$guest_dir" --cni-config-directory /var/lib/cni/net.d \
-        --registries-conf /var/lib/vks/registries.conf --boot-timeout-seconds 60 --first-user-id $((2000000 + (lab_number * 4 + number) * 131072))
+        --registries-conf "$lab_dir/$name/registries.conf" --boot-timeout-seconds 60 --first-user-id $((2000000 + (lab_number * 4 + number) * 131072))
+}
+
+runs_containerd() { [ "$1" = "$lab_containerd" ]; }
+
+runtime_socket() { if runs_containerd "$1"; then printf /run/containerd/containerd.sock; else printf /run/vks/spherelet.sock; fi; }
+
+start_runtime() { if runs_containerd "$1"; then start_containerd "$1"; else start_spherelet "$1"; fi; }
+
+# The same network and registry as the other nodes'. Its pods need an image "pause" in the registry.
+start_containerd() {
+    local name=node-$1
+    cat >"$lab_dir/$name/containerd.toml" <<TOML
+version = 2
+oom_score = 0
+disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs"]
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "$registry/pause:latest"
+restrict_oom_score_adj = true
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "/usr/lib/cni"
+conf_dir = "/var/lib/cni/net.d"
+[plugins."io.containerd.grpc.v1.cri".registry.mirrors."$registry"]
+endpoint = ["http://$registry"]
+TOML
+    start_part "$name" containerd containerd --config "$lab_dir/$name/containerd.toml" --log-level warn
 }
 
 # A kubelet that finds no runtime ends at once.
-await_spherelet() { wait_until 120 "the spherelet of node-$1 answers" on "node-$1" "$spherelet" ping; }
+await_runtime() {
+    wait_until 120 "the container runtime of node-$1 answers" on "node-$1" "$spherelet" ping --socket "$(runtime_socket "$1")"
+}
 
 # Kubelets make control groups for pods below the one that the lab made for the node.
 node_cgroup() { printf '/vks-%s/node-%d' "$lab_name" "$1"; }
@@ -106,13 +162,15 @@ remove_cgroups() {
 
 # What a real host does to become a node, without systemd: the kubelet gets its certificate by a signing request.
 join_node() {
-    local number=$1 name=node-$1
+    local number=$1 name=node-$1 gates
+    gates=$(feature_gates)
     on "$name" "$spherelet" join --no-units --server "https://$lab_net.1:6443" --token "@$pki/token" --ca-file "$pki/ca.crt" \
-        --node-name "$name" --node-ip "$(node_ip "$number")" --zone "zone-$number" --pod-cidr "$(node_pod_cidr "$number")" \
+        --node-name "$name" --node-ip "$(node_ip "$number")" --zone "zone-$number" --pod-cidr "$(node_pod_cidr "$number")" --socket "$(runtime_socket "$number")" \
         --kubelet "$kube/kubelet" --cgroup-root "$(node_cgroup "$number")" --cni-config-directory /var/lib/cni/net.d >/dev/null
     # An oom_score_adj below 0 needs a right that not every machine's root has; and a minute until a changed
-    # ConfigMap is seen is long for somebody who watches.
-    printf '%s\n' 'oomScoreAdj: 0' 'syncFrequency: 10s' 'fileCheckFrequency: 5s' >>"$lab_dir/$name/lib/kubelet/config.yaml"
+    # ConfigMap is seen, or five until pressure on a disk is over, are long for somebody who watches.
+    printf '%s\n' 'oomScoreAdj: 0' 'syncFrequency: 10s' 'fileCheckFrequency: 5s' 'evictionPressureTransitionPeriod: 10s' >>"$lab_dir/$name/lib/kubelet/config.yaml"
+    if [ -n "$gates" ]; then printf 'featureGates: { %s }\n' "${gates//=/: }" >>"$lab_dir/$name/lib/kubelet/config.yaml"; fi
 }
 
 start_kubelet() {
@@ -167,10 +225,19 @@ register() {
         wait_until 240 "$name registers" kubectl get node "$name"
         kubectl patch node "$name" --type merge -p "{\"metadata\":{\"labels\":{\"node-role.kubernetes.io/agent\":\"\"}},\"spec\":{\"podCIDR\":\"$(node_pod_cidr "$number")\"}}" >/dev/null
     done
-    local group=node.k8s.io/v1
-    for name in crx crx-isolated; do
-        printf '{"apiVersion":"%s","kind":"RuntimeClass","metadata":{"name":"%s"},"handler":"%s"}\n' "$group" "$name" "$name" | kubectl apply -f - >/dev/null
-    done
+    for name in crx crx-isolated; do runtime_class "$name"; done | kubectl apply -f - >/dev/null
+}
+
+# What a machine takes beside its pod's own limits counts on the node and in quotas, as it does in the machine's size.
+runtime_class() {
+    cat <<YAML
+---
+apiVersion: node.k8s.io/v1
+kind: RuntimeClass
+metadata: { name: "$1" }
+handler: "$1"
+overhead: { podFixed: { memory: 96Mi } }
+YAML
 }
 
 nodes_ready() {

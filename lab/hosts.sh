@@ -33,7 +33,7 @@ start_host() {
     cat >"$dir/init" <<INIT
 set -e
 hostname "\$1"
-mount -t tmpfs -o mode=755,size=64m run /run
+mount -t tmpfs -o mode=755,size=256m run /run
 mount --bind "$dir/log" /var/log
 # The lab's own folder stays where it is, though it may lie below what is covered here.
 mount --bind "$lab_dir" /mnt
@@ -41,6 +41,10 @@ mount --bind "$dir/lib" /var/lib
 mkdir -p "$lab_dir"
 mount --move /mnt "$lab_dir"
 mkdir /run/lock /run/netns
+if [ "${lab_disk_mib:-0}" -gt 0 ] && [ "\$1" != control ]; then
+    mkdir -p /var/lib/vks
+    mount -t tmpfs -o mode=700,size=${lab_disk_mib:-0}m disk /var/lib/vks
+fi
 ip link set lo up
 echo 1 >/proc/sys/net/ipv4/ip_forward
 touch /run/ready

@@ -10,6 +10,12 @@ lab_name=${VKS_LAB_NAME:-lab}
 lab_number=${VKS_LAB_NUMBER:-0}
 lab_dir=${VKS_LAB_DIR:-/var/lib/vks-$lab_name}
 lab_net=10.201.$lab_number
+# For this script, not for what it starts.
+export -n VKS_LAB_NAME VKS_LAB_NUMBER VKS_LAB_DIR VKS_LAB_DISK_MIB VKS_LAB_CONTAINERD VKS_SUPERVISOR
+# A node whose pods and images lie on a small disk of its own, of so many MiB; 0 is this machine's disk.
+lab_disk_mib=${VKS_LAB_DISK_MIB:-0}
+# The number of a node whose pods are containers of containerd and runc, to compare with; 0 is none.
+lab_containerd=${VKS_LAB_CONTAINERD:-0}
 
 say() { printf 'lab: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -30,12 +36,16 @@ usage: ./vks lab COMMAND
 The cluster's kubeconfig:  export KUBECONFIG=$lab_dir/kubeconfig
 Images for it:             skopeo copy --dest-tls-verify=false … docker://$lab_net.1:5000/NAME
 Another lab beside it:     VKS_LAB_NAME=two VKS_LAB_NUMBER=1 ./vks lab up
+Nodes with a small disk:   VKS_LAB_DISK_MIB=3072 ./vks lab up
+A node to compare with:    VKS_LAB_CONTAINERD=2 ./vks lab up 2    (node-2 runs containerd and runc)
 EOF
     exit 2
 }
 
 [[ $lab_name =~ ^[a-z0-9][a-z0-9-]{0,9}$ ]] || fail "VKS_LAB_NAME must be one to ten small letters, digits and '-'"
 [[ $lab_number =~ ^[0-9]$ ]] || fail "VKS_LAB_NUMBER must be one digit"
+[[ $lab_disk_mib =~ ^[0-9]{1,7}$ ]] || fail "VKS_LAB_DISK_MIB must be a number of MiB"
+[[ $lab_containerd =~ ^[0-3]$ ]] || fail "VKS_LAB_CONTAINERD must be the number of a node"
 . "$here/hosts.sh"
 . "$here/cluster.sh"
 . "$here/pki.sh"
@@ -47,7 +57,7 @@ load_settings() {
 }
 
 save_settings() {
-    printf '%s=%q\n' node_count "$node_count" kube "$kube" kube_minor "$kube_minor" spherelet "$spherelet" guest_dir "$guest_dir" >"$lab_dir/settings"
+    printf '%s=%q\n' node_count "$node_count" kube "$kube" kube_minor "$kube_minor" spherelet "$spherelet" supervisor "$supervisor" guest_dir "$guest_dir" lab_containerd "$lab_containerd" >"$lab_dir/settings"
 }
 
 # What programs on the hosts change of this machine, since these settings are everybody's.
@@ -77,7 +87,7 @@ hosts() {
 
 start_node() {
     join_node "$1"
-    await_spherelet "$1"
+    await_runtime "$1"
     start_kubelet "$1"
     start_proxy "$1"
 }
@@ -92,19 +102,24 @@ up() {
     local number host
     node_count=${1:-1}
     [[ $node_count =~ ^[1-3]$ ]] || fail "a lab has one to three nodes, not '$node_count'"
-    local wanted=$node_count
+    local wanted=$node_count wanted_containerd=$lab_containerd
     if [ -e "$lab_dir/settings" ]; then
         load_settings
-        if [ "$node_count" = "$wanted" ] && healthy; then show; return; fi
+        if [ "$node_count $lab_containerd" = "$wanted $wanted_containerd" ] && healthy; then show; return; fi
         step "taking down what an earlier lab left"
         down
     fi
-    node_count=$wanted
+    node_count=$wanted lab_containerd=$wanted_containerd
     kube=$("$tree/images/kubernetes/build.sh")
     kube_minor=$("$kube/kube-apiserver" --version | sed -E 's/.*v1\.([0-9]+).*/\1/')
     spherelet=${VKS_SPHERELET:-$tree/artifacts/publish/Vks.Spherelet/release_linux-x64/spherelet}
+    supervisor=${VKS_SUPERVISOR:-$tree/artifacts/publish/Vks.Supervisor/release/supervisor}
     guest_dir=${VKS_GUEST_DIR:-$tree/artifacts/guest}
+    if [ "$lab_containerd" -gt 0 ] && ! { command -v containerd && command -v runc; } >/dev/null; then
+        fail "a node with containerd needs containerd and runc. Do: apt-get install containerd runc"
+    fi
     [ -x "$spherelet" ] || fail "$spherelet is missing. Do: ./vks lab up (which builds it), or name one with VKS_SPHERELET"
+    [ -x "$supervisor" ] || fail "$supervisor is missing. Do: ./vks lab up (which builds it), or name one with VKS_SUPERVISOR"
     SECONDS=0
     mkdir -p "$lab_dir"
     save_settings
@@ -119,7 +134,7 @@ up() {
     for ((number = 1; number <= node_count; number++)); do
         wire_node "$number"
         make_node_cgroup "$number"
-        start_spherelet "$number"
+        start_runtime "$number"
     done
     start_registry
     step "control plane: Kubernetes 1.$kube_minor"
@@ -129,6 +144,7 @@ up() {
     for ((number = 1; number <= node_count; number++)); do start_node "$number"; done
     push_demo
     register
+    start_metrics
     wait_until 240 "all nodes are Ready" nodes_ready
     wait_until 240 "the default service account" kubectl get serviceaccount default
     step "ready"
@@ -160,11 +176,18 @@ down() {
             host=node-$number
             host_pid "$host" >/dev/null || continue
             { end_part "$host" kubelet
-              end_part "$host" spherelet
-              on "$host" "$spherelet" drain || say "the spherelet of $host could not remove its pods; they are killed"; } &
+              if runs_containerd "$number"; then
+                  end_part "$host" containerd
+              else
+                  end_part "$host" spherelet
+                  on "$host" "$spherelet" drain || say "the spherelet of $host could not remove its pods; they are killed"
+              fi; } &
         done
         wait
-        for host in $(hosts); do end_host "$host"; done
+        for host in $(hosts); do
+            list_machines "$host" >>"$lab_dir/machines.left"
+            end_host "$host"
+        done
     fi
     # Deletes with its peer, which went with "control"; here for a lab that was interrupted before.
     ip link delete "$host_link" 2>/dev/null || true
@@ -176,12 +199,20 @@ down() {
     remove_cgroups
 }
 
+# list_machines HOST: those that its spherelet knows. What it has on a small disk of its own is seen through its process.
+list_machines() {
+    local root folder
+    root=$lab_dir/$1/lib
+    ! host_pid "$1" >/dev/null || root=/proc/$(host_pid "$1")/root/var/lib
+    for folder in "$root"/vks/machines/*/; do [ ! -d "$folder" ] || basename "$folder"; done
+}
+
 # Of machines that were killed with their host.
 remove_machine_cgroups() {
-    local folder group
-    for folder in "$lab_dir"/node-*/lib/vks/machines/*/; do
-        [ -d "$folder" ] || continue
-        for group in $(find /sys/fs/cgroup -maxdepth 6 -type d -path "*/vks/$(basename "$folder")"); do rmdir "$group" || true; done
+    local machine group
+    [ -e "$lab_dir/machines.left" ] || return 0
+    sort -u "$lab_dir/machines.left" | while read -r machine; do
+        for group in $(find /sys/fs/cgroup -maxdepth 6 -type d -path "*/vks/$machine"); do rmdir "$group" || true; done
     done
 }
 
@@ -203,10 +234,11 @@ status() {
 
 start_one() {
     case $1/$2 in
-        node-[1-3]/spherelet) start_spherelet "${1#node-}"; await_spherelet "${1#node-}" ;;
+        node-[1-3]/spherelet | node-[1-3]/containerd) start_runtime "${1#node-}"; await_runtime "${1#node-}" ;;
         node-[1-3]/kubelet) start_kubelet "${1#node-}" ;;
         node-[1-3]/kube-proxy) start_proxy "${1#node-}" ;;
         control/registry) start_registry ;;
+        control/metrics) start_metrics ;;
         control/*) start_control_plane ;;
         *) fail "host $1 has no program '$2'" ;;
     esac

@@ -58,5 +58,6 @@ make_pki() (
     certificate controller-manager ca /CN=system:kube-controller-manager
     certificate scheduler ca /CN=system:kube-scheduler
     certificate kube-proxy ca /CN=system:kube-proxy
-    for name in admin controller-manager scheduler kube-proxy; do kubeconfig "$name" >"$pki/$name.kubeconfig"; done
+    certificate metrics ca /CN=vks:metrics
+    for name in admin controller-manager scheduler kube-proxy metrics; do kubeconfig "$name" >"$pki/$name.kubeconfig"; done
 )
