@@ -151,8 +151,8 @@ public sealed class KubernetesLab : IAsyncLifetime
         return await Cli.Wrap(RepositoryRoot.Combine("lab", "lab.sh")).WithArguments(arguments)
             .WithEnvironmentVariables(new Dictionary<string, string?>
             {
-                ["VKS_LAB_NAME"] = Name, ["VKS_LAB_NUMBER"] = Number, ["VKS_LAB_DIR"] = Directory,
-                ["VKS_SPHERELET"] = SphereletProcess.Binary, ["VKS_GUEST_DIR"] = SphereletProcess.GuestDirectory,
+                ["VKS_LAB_NAME"] = Name, ["VKS_LAB_NUMBER"] = Number, ["VKS_LAB_DIR"] = Directory, ["VKS_LAB_DISK_MIB"] = "3072",
+                ["VKS_SPHERELET"] = SphereletProcess.Binary, ["VKS_SUPERVISOR"] = Path.Combine(AppContext.BaseDirectory, "supervisor"), ["VKS_GUEST_DIR"] = SphereletProcess.GuestDirectory,
             })
             .WithValidation(CommandResultValidation.None).ExecuteBufferedAsync(deadline.Token);
     }
@@ -213,6 +213,29 @@ internal sealed class KubernetesNamespace(KubernetesLab lab, string name) : IAsy
         {
             await WaitAsync($"pod/{pod}", ".status.conditions[?(@.type==\"Ready\")].status", "True");
         }
+    }
+
+    /// <summary>A page through <c>kubectl port-forward</c>.</summary>
+    /// <param name="subject">As kubectl takes it: <c>pod/web</c>, <c>service/web</c>.</param>
+    /// <param name="port">Its port.</param>
+    /// <param name="path">Of the page.</param>
+    public async Task<string> ForwardedAsync(string subject, int port, string path)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        var local = new TaskCompletionSource<string>();
+        Task forwarding = lab.Prepare("-n", name, "port-forward", subject, string.Create(CultureInfo.InvariantCulture, $":{port}"))
+            .WithStandardOutputPipe(PipeTarget.ToDelegate(line =>
+            {
+                if (line.StartsWith("Forwarding from 127.0.0.1:", StringComparison.Ordinal))
+                {
+                    local.TrySetResult(line.Split(':')[1].Split(' ')[0]);
+                }
+            })).ExecuteAsync(ended.Token).Task;
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(10) };
+        string page = await http.GetStringAsync($"http://127.0.0.1:{await local.Task.WaitAsync(TimeSpan.FromSeconds(20), ended.Token)}{path}", ended.Token);
+        await ended.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => forwarding);
+        return page;
     }
 
     /// <summary>Waits until a pod's log has a text, and gives the log.</summary>

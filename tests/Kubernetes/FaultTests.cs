@@ -9,7 +9,7 @@ public sealed class FaultTests(KubernetesLab lab)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Fact(Explicit = true)]
+    [Fact]
     public async Task Pods_go_on_when_spherelet_and_kubelet_are_killed_and_started_again()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
@@ -27,7 +27,7 @@ public sealed class FaultTests(KubernetesLab lab)
         Assert.Equal(Enumerable.Range(1, numbers.Length), numbers);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public async Task A_pod_whose_machine_is_killed_runs_again_in_a_new_one()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
@@ -46,7 +46,7 @@ public sealed class FaultTests(KubernetesLab lab)
         Assert.Equal("0", (await lab.OnHostAsync("node-2", "sh", "-c", $"pgrep -f '[g]uest=.*{sandbox}' | wc -l")).Trim());
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public async Task A_pod_whose_machine_is_frozen_is_deleted_all_the_same()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
@@ -61,7 +61,32 @@ public sealed class FaultTests(KubernetesLab lab)
             async () => (await lab.TryKubectlAsync(null, "-n", space.Name, "get", "pod", "frozen")).ExitCode != 0, TimeSpan.FromSeconds(90), lab.Logs, Token);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
+    public async Task A_full_disk_evicts_pods_and_the_node_takes_new_ones_when_there_is_room_again()
+    {
+        await using KubernetesNamespace space = await lab.NewNamespaceAsync();
+        await space.PodAsync("first", "sleep 1000", "nodeName: node-2");
+        await space.ReadyAsync("first");
+        try
+        {
+            await lab.OnHostAsync("node-2", "sh", "-c", "dd if=/dev/zero of=/var/lib/vks/filler bs=1M 2>/dev/null || true");
+            await space.WaitAsync("node/node-2", ".status.conditions[?(@.type==\"DiskPressure\")].status", "True", TimeSpan.FromSeconds(90));
+            await space.WaitAsync("pod/first", ".status.reason", "Evicted", TimeSpan.FromSeconds(90));
+            await space.PodAsync("refused", "sleep 1000", "nodeName: node-2");
+            await space.WaitAsync("pod/refused", ".status.reason", "Evicted");
+        }
+        finally
+        {
+            await lab.OnHostAsync("node-2", "rm", "/var/lib/vks/filler");
+        }
+
+        await space.WaitAsync("node/node-2", ".status.conditions[?(@.type==\"DiskPressure\")].status", "False", TimeSpan.FromSeconds(90));
+        await space.PodAsync("second", "sleep 1000", "nodeName: node-2");
+        await space.ReadyAsync("second");
+        Assert.Contains("low on resource", await space.FieldAsync("pod/first", ".status.message"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_static_pod_runs_while_its_file_is_there()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();

@@ -4,7 +4,7 @@ namespace Vks.Tests.Kubernetes;
 
 /// <summary>
 /// Tests that share one cluster. They run one after another, because some of them kill its programs, and after all others: a cluster with its
-/// pods takes all of a small machine. They are explicit: <c>./vks test-node</c> runs them.
+/// pods takes all of a small machine.
 /// </summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class KubernetesCollection : ICollectionFixture<KubernetesLab>

@@ -9,7 +9,7 @@ public sealed class NetworkTests(KubernetesLab lab)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Fact(Explicit = true)]
+    [Fact]
     public async Task Pods_reach_each_other_across_nodes_and_by_their_service()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
@@ -47,7 +47,34 @@ public sealed class NetworkTests(KubernetesLab lab)
             """);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
+    public async Task A_Deployment_of_three_answers_by_its_Service_inside_and_through_port_forward()
+    {
+        await using KubernetesNamespace space = await lab.NewNamespaceAsync();
+        await space.ApplyAsync("""
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: { name: web }
+            spec:
+              replicas: 3
+              selector: { matchLabels: { app: web } }
+              template:
+                metadata: { labels: { app: web } }
+                spec: { terminationGracePeriodSeconds: 0, containers: [ { name: c, image: IMAGE, readinessProbe: { tcpSocket: { port: 80 }, periodSeconds: 1 } } ] }
+            """);
+        await space.KubectlAsync("expose", "deployment", "web", "--port", "80");
+        await space.WaitAsync("deployment/web", ".status.readyReplicas", "3");
+        string pod = (await space.FieldAsync("pods", ".items[0].metadata.name")).Trim();
+        string service = await space.FieldAsync("service/web", ".spec.clusterIP");
+
+        string answer = "";
+        await Eventually.TrueAsync(
+            async () => (answer = await space.ExecAsync(pod, $"timeout 5 wget -qO- http://{service}/ || true")).Contains("Hello from web-", StringComparison.Ordinal),
+            TimeSpan.FromSeconds(30), () => answer + lab.Logs(), Token);
+        Assert.Contains("Hello from web-", await space.ForwardedAsync("service/web", 80, "/"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_pod_reaches_what_is_outside_and_its_host_port_is_reached_from_there()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
@@ -65,7 +92,7 @@ public sealed class NetworkTests(KubernetesLab lab)
         Assert.Contains("Hello from web", await lab.OnHostAsync("control", "curl", "-s", "-m", "10", $"http://{node}:8088/"), StringComparison.Ordinal);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public async Task A_pod_that_wants_the_hosts_network_is_refused_and_an_event_says_why()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
@@ -74,7 +101,7 @@ public sealed class NetworkTests(KubernetesLab lab)
         await space.EventAsync("host", "has a network stack of its own and cannot share the host's");
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public async Task A_node_whose_cable_is_cut_is_NotReady_and_its_pods_go_on_when_it_is_mended()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();

@@ -1,5 +1,4 @@
 using System.Globalization;
-using CliWrap;
 using CliWrap.Buffered;
 using Vks.Tests.Kit;
 
@@ -11,7 +10,7 @@ public sealed class PodLifeTests(KubernetesLab lab)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Fact(Explicit = true)]
+    [Fact]
     public async Task Init_containers_hooks_probes_and_a_graceful_end()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
@@ -48,7 +47,7 @@ public sealed class PodLifeTests(KubernetesLab lab)
         Assert.Contains("got TERM", (await follow.WaitAsync(TimeSpan.FromSeconds(30), Token)).StandardOutput, StringComparison.Ordinal);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public async Task Probes_by_HTTP_and_TCP_reach_the_guest_and_a_dead_container_is_restarted()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
@@ -74,7 +73,7 @@ public sealed class PodLifeTests(KubernetesLab lab)
         Assert.Equal(sandbox, await space.FieldAsync("pod/web", ".status.podIP"));
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public async Task A_container_is_restarted_as_the_policy_says_and_tells_how_it_ended()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
@@ -95,7 +94,7 @@ public sealed class PodLifeTests(KubernetesLab lab)
         Assert.Equal("once\n", await space.KubectlAsync("logs", "never"));
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public async Task Exec_attach_cp_and_port_forward_work_as_people_type_them()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
@@ -124,23 +123,33 @@ public sealed class PodLifeTests(KubernetesLab lab)
         await space.KubectlAsync("cp", "web:/tmp/copied", file + ".back");
         Assert.Equal(bytes, await File.ReadAllBytesAsync(file + ".back", Token));
 
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        var port = new TaskCompletionSource<string>();
-        Task forwarding = lab.Prepare("-n", space.Name, "port-forward", "pod/web", ":80")
-            .WithStandardOutputPipe(PipeTarget.ToDelegate(line =>
-            {
-                if (line.StartsWith("Forwarding from 127.0.0.1:", StringComparison.Ordinal))
-                {
-                    port.TrySetResult(line.Split(':')[1].Split(' ')[0]);
-                }
-            })).ExecuteAsync(ended.Token).Task;
-        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(10) };
-        Assert.Contains("Hello from web", await http.GetStringAsync($"http://127.0.0.1:{await port.Task.WaitAsync(TimeSpan.FromSeconds(20), Token)}/", Token), StringComparison.Ordinal);
-        await ended.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => forwarding);
+        Assert.Contains("Hello from web", await space.ForwardedAsync("pod/web", 80, "/"), StringComparison.Ordinal);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
+    public async Task A_debug_container_joins_a_running_pod_and_sees_its_processes()
+    {
+        await using KubernetesNamespace space = await lab.NewNamespaceAsync();
+        await space.ApplyAsync("""
+            apiVersion: v1
+            kind: Pod
+            metadata: { name: web }
+            spec: { terminationGracePeriodSeconds: 0, containers: [ { name: c, image: IMAGE, readinessProbe: { tcpSocket: { port: 80 }, periodSeconds: 1 } } ] }
+            """);
+        await space.ReadyAsync("web");
+
+        await space.KubectlAsync("debug", "web", "--image", lab.Image, "--target", "c", "--container", "look", "--", "sh", "-c", "sleep 1000");
+        string state = "";
+        await Eventually.TrueAsync(
+            async () => (state = await space.FieldAsync("pod/web", ".status.ephemeralContainerStatuses[0].state")).Contains("running", StringComparison.Ordinal),
+            TimeSpan.FromSeconds(60), () => state + lab.Logs(), Token);
+
+        Assert.Contains("lighttpd", await space.KubectlAsync("exec", "web", "-c", "look", "--", "ps"), StringComparison.Ordinal);
+        Assert.Contains("Hello from web", await space.KubectlAsync("exec", "web", "-c", "look", "--", "wget", "-qO-", "http://127.0.0.1/"), StringComparison.Ordinal);
+        Assert.Equal("0", await space.FieldAsync("pod/web", ".status.containerStatuses[0].restartCount"));
+    }
+
+    [Fact]
     public async Task A_pod_is_in_a_machine_of_its_own_and_a_runtime_class_chooses_the_kind()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
@@ -152,10 +161,11 @@ public sealed class PodLifeTests(KubernetesLab lab)
         string host = await File.ReadAllTextAsync("/proc/sys/kernel/random/boot_id", Token);
         Assert.Equal(3, boots.Append(host).Distinct().Count());
         Assert.Equal("usual\n", await space.ExecAsync("usual", "hostname"));
+        Assert.Equal("96Mi", await space.FieldAsync("pod/alone", ".spec.overhead.memory"));
         Assert.NotEqual(Environment.OSVersion.Version.ToString(3), (await space.ExecAsync("usual", "uname -r")).Trim());
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public async Task The_kubelets_summary_has_figures_of_every_pod()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
@@ -172,10 +182,27 @@ public sealed class PodLifeTests(KubernetesLab lab)
             TimeSpan.FromSeconds(40), () => summary, Token);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
+    public async Task Top_shows_what_nodes_and_containers_use_to_those_who_may_see_it()
+    {
+        await using KubernetesNamespace space = await lab.NewNamespaceAsync();
+        await space.PodAsync("busy", "while :; do :; done", "nodeName: node-2");
+        await space.ReadyAsync("busy");
+
+        string shown = "";
+        await Eventually.TrueAsync(
+            async () => (shown = (await lab.TryKubectlAsync(null, "-n", space.Name, "top", "pods", "--containers", "--no-headers", "-l", "app=busy")).StandardOutput) is { Length: > 0 } line
+                && line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is ["busy", "c", var cpu, var memory]
+                && int.Parse(cpu.TrimEnd('m'), CultureInfo.InvariantCulture) > 100 && memory.TrimEnd().EndsWith("Mi", StringComparison.Ordinal),
+            TimeSpan.FromSeconds(90), () => shown + lab.Logs(), Token);
+        Assert.Equal(KubernetesLab.Nodes, (await lab.KubectlAsync("top", "nodes", "--no-headers")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[0]));
+        Assert.Contains("forbidden", (await lab.TryKubectlAsync(null, "top", "nodes", "--as", "somebody")).StandardError, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Many_pods_at_once_all_run_and_all_go_and_none_runs_twice()
     {
-        const int Pods = 16;
+        const int Pods = 50;
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
         await space.ApplyAsync($$"""
             apiVersion: apps/v1
@@ -188,13 +215,13 @@ public sealed class PodLifeTests(KubernetesLab lab)
                 metadata: { labels: { app: many } }
                 spec: { terminationGracePeriodSeconds: 1, containers: [ { name: c, image: IMAGE, command: [sleep, "1000"] } ] }
             """);
-        await space.WaitAsync("deployment/many", ".status.readyReplicas", Pods.ToString(CultureInfo.InvariantCulture), TimeSpan.FromSeconds(120));
+        await space.WaitAsync("deployment/many", ".status.readyReplicas", Pods.ToString(CultureInfo.InvariantCulture), TimeSpan.FromMinutes(5));
 
         string[] addresses = (await space.KubectlAsync("get", "pods", "-o", "jsonpath={.items[*].status.podIP}")).Split(' ');
         Assert.Equal(Pods, addresses.Distinct().Count());
         Assert.Equal(Pods, await MachinesAsync(space));
         await space.KubectlAsync("scale", "deployment/many", "--replicas=0");
-        await Eventually.TrueAsync(async () => await MachinesAsync(space) == 0, TimeSpan.FromSeconds(90), lab.Logs, Token);
+        await Eventually.TrueAsync(async () => await MachinesAsync(space) == 0, TimeSpan.FromMinutes(3), lab.Logs, Token);
         await Eventually.TrueAsync(
             async () => (await space.KubectlAsync("get", "pods", "-o", "name")).Length == 0, TimeSpan.FromSeconds(30), lab.Logs, Token);
     }
@@ -205,18 +232,8 @@ public sealed class PodLifeTests(KubernetesLab lab)
         var count = 0;
         foreach (string node in KubernetesLab.Nodes)
         {
-            string folder = Path.Combine(lab.Directory, node, "lib/vks/pods");
-            foreach (string record in Directory.Exists(folder) ? Directory.GetFiles(folder, "pod.json", SearchOption.AllDirectories) : [])
-            {
-                try
-                {
-                    count += (await File.ReadAllTextAsync(record, Token)).Contains($"\"{space.Name}\"", StringComparison.Ordinal) ? 1 : 0;
-                }
-                catch (IOException)
-                {
-                    // Removed in this moment.
-                }
-            }
+            string found = await lab.OnHostAsync(node, "sh", "-c", $"cat /var/lib/vks/pods/*/pod.json 2>/dev/null | grep -c '\"{space.Name}\"' || true");
+            count += int.Parse(found.Trim(), CultureInfo.InvariantCulture);
         }
 
         return count;

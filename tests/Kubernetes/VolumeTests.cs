@@ -8,7 +8,7 @@ public sealed class VolumeTests(KubernetesLab lab)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Fact(Explicit = true)]
+    [Fact]
     public async Task Config_secrets_tokens_and_the_pods_own_fields_show_and_follow_their_sources()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
@@ -57,7 +57,7 @@ public sealed class VolumeTests(KubernetesLab lab)
         Assert.Equal("before", await space.ExecAsync("reads", "cat /one/key"));
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public async Task What_containers_of_a_pod_write_into_an_emptyDir_they_share_and_its_group_is_the_pods()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
@@ -84,7 +84,26 @@ public sealed class VolumeTests(KubernetesLab lab)
         Assert.NotEqual(0, (await lab.TryKubectlAsync(null, "-n", space.Name, "exec", "shared", "-c", "b", "--", "touch", "/ro/no")).ExitCode);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
+    public async Task A_pod_that_writes_more_into_an_emptyDir_than_it_may_is_evicted()
+    {
+        await using KubernetesNamespace space = await lab.NewNamespaceAsync();
+        await space.ApplyAsync("""
+            apiVersion: v1
+            kind: Pod
+            metadata: { name: greedy }
+            spec:
+              terminationGracePeriodSeconds: 0
+              containers: [ { name: c, image: IMAGE, command: [sh, -c, "dd if=/dev/zero of=/v/big bs=1M count=32; sleep 1000"], volumeMounts: [ { name: v, mountPath: /v } ] } ]
+              volumes: [ { name: v, emptyDir: { sizeLimit: 8Mi } } ]
+            """);
+
+        await space.WaitAsync("pod/greedy", ".status.reason", "Evicted", TimeSpan.FromSeconds(90));
+
+        Assert.Contains("exceeds the limit \"8Mi\"", await space.FieldAsync("pod/greedy", ".status.message"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Host_paths_are_shared_and_a_socket_is_refused_with_a_reason()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
@@ -120,7 +139,7 @@ public sealed class VolumeTests(KubernetesLab lab)
         await space.EventAsync("socket", "is neither a file nor a directory; only those can be shared with a machine");
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public async Task A_local_volume_keeps_what_was_written_for_the_next_pod()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();
