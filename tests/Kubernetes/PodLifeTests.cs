@@ -192,8 +192,8 @@ public sealed class PodLifeTests(KubernetesLab lab)
         string shown = "";
         await Eventually.TrueAsync(
             async () => (shown = (await lab.TryKubectlAsync(null, "-n", space.Name, "top", "pods", "--containers", "--no-headers", "-l", "app=busy")).StandardOutput) is { Length: > 0 } line
-                && line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is ["busy", "c", var cpu, var memory]
-                && int.Parse(cpu.TrimEnd('m'), CultureInfo.InvariantCulture) > 100 && memory.TrimEnd().EndsWith("Mi", StringComparison.Ordinal),
+                && line.Trim().Split(' ', StringSplitOptions.RemoveEmptyEntries) is ["busy", "c", var cpu, var memory]
+                && int.Parse(cpu.TrimEnd('m'), CultureInfo.InvariantCulture) > 100 && memory.EndsWith("Mi", StringComparison.Ordinal),
             TimeSpan.FromSeconds(90), () => shown + lab.Logs(), Token);
         Assert.Equal(KubernetesLab.Nodes, (await lab.KubectlAsync("top", "nodes", "--no-headers")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[0]));
         Assert.Contains("forbidden", (await lab.TryKubectlAsync(null, "top", "nodes", "--as", "somebody")).StandardError, StringComparison.Ordinal);
