@@ -33,7 +33,7 @@ start_host() {
     cat >"$dir/init" <<INIT
 set -e
 hostname "\$1"
-mount -t tmpfs -o mode=755,size=256m run /run
+mount -t tmpfs -o mode=755,size=1g run /run
 mount --bind "$dir/log" /var/log
 # The lab's own folder stays where it is, though it may lie below what is covered here.
 mount --bind "$lab_dir" /mnt
