@@ -1,6 +1,7 @@
-# The programs of a cluster with their arguments. Sourced by lab.sh. They hold for Kubernetes
+# The programs of a cluster with their arguments. Sourced by lab.sh and vm.sh, which say what a
+# host is: on, start_part, plug_in, host_lib, and control_ip, etcd_dir. They hold for Kubernetes
 # 1.20 up to the present; where the two differ, kube_minor decides.
-registry=$lab_net.1:5000
+registry=$control_ip:5000
 service_cidr=10.96.0.0/16
 service_ip=10.96.0.1
 pod_cidr=10.244.0.0/16
@@ -35,11 +36,10 @@ YAML
 start_control_plane() {
     local gates
     gates=$(feature_gates)
-    # The data of a lab need not outlive it: in memory, where no disk delays an answer.
-    start_part control etcd etcd --data-dir /run/etcd --log-outputs stderr \
+    start_part control etcd etcd --data-dir "$etcd_dir" --log-outputs stderr \
         --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380
     start_part control kube-apiserver "$kube/kube-apiserver" ${gates:+--feature-gates "$gates"} --etcd-servers http://127.0.0.1:2379 --cert-dir /run/kube-apiserver \
-        --advertise-address "$lab_net.1" --secure-port 6443 --service-cluster-ip-range "$service_cidr" --allow-privileged \
+        --advertise-address "$control_ip" --secure-port 6443 --service-cluster-ip-range "$service_cidr" --allow-privileged \
         --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction --enable-bootstrap-token-auth \
         --client-ca-file "$pki/ca.crt" --tls-cert-file "$pki/apiserver.crt" --tls-private-key-file "$pki/apiserver.key" \
         --kubelet-preferred-address-types InternalIP --enable-aggregator-routing \
@@ -57,6 +57,13 @@ start_control_plane() {
         --cluster-signing-cert-file "$pki/ca.crt" --cluster-signing-key-file "$pki/ca.key"
     start_part control kube-scheduler "$kube/kube-scheduler" --kubeconfig "$pki/scheduler.kubeconfig" \
         --cert-dir /run/kube-scheduler --leader-elect=false
+}
+
+push_demo() {
+    local layout=$tree/artifacts/demo
+    "$tree/images/build.sh" demo "$layout" 2>/dev/null || fail "images/build.sh demo failed; run it by itself to see why"
+    skopeo copy --quiet --insecure-policy --dest-tls-verify=false "oci:$layout:demo" "docker://$registry/vks/demo:latest" >/dev/null ||
+        fail "skopeo could not push the demo image to $registry"
 }
 
 # What nodes and pods use, for `kubectl top`; in front of it stands the API server, which reaches it without a proxy of Services.
@@ -81,7 +88,7 @@ metadata: { name: vks:metrics }
 roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: vks:metrics }
 subjects: [{ apiGroup: rbac.authorization.k8s.io, kind: User, name: vks:metrics }]
 YAML
-    start_part control metrics "$supervisor" metrics --kubeconfig "$pki/metrics.kubeconfig" --address "$lab_net.1"
+    start_part control metrics "$supervisor" metrics --kubeconfig "$pki/metrics.kubeconfig" --address "$control_ip"
 }
 
 # Pods of all nodes know each other's addresses; only what leaves the cluster takes the node's.
@@ -164,25 +171,24 @@ remove_cgroups() {
 join_node() {
     local number=$1 name=node-$1 gates
     gates=$(feature_gates)
-    on "$name" "$spherelet" join --no-units --server "https://$lab_net.1:6443" --token "@$pki/token" --ca-file "$pki/ca.crt" \
+    on "$name" "$spherelet" join --no-units --server "https://$control_ip:6443" --token "@$pki/token" --ca-file "$pki/ca.crt" \
         --node-name "$name" --node-ip "$(node_ip "$number")" --zone "zone-$number" --pod-cidr "$(node_pod_cidr "$number")" --socket "$(runtime_socket "$number")" \
         --kubelet "$kube/kubelet" --cgroup-root "$(node_cgroup "$number")" --cni-config-directory /var/lib/cni/net.d >/dev/null
     # An oom_score_adj below 0 needs a right that not every machine's root has; and a minute until a changed
     # ConfigMap is seen, or five until pressure on a disk is over, are long for somebody who watches.
-    printf '%s\n' 'oomScoreAdj: 0' 'syncFrequency: 10s' 'fileCheckFrequency: 5s' 'evictionPressureTransitionPeriod: 10s' >>"$lab_dir/$name/lib/kubelet/config.yaml"
-    if [ -n "$gates" ]; then printf 'featureGates: { %s }\n' "${gates//=/: }" >>"$lab_dir/$name/lib/kubelet/config.yaml"; fi
+    printf '%s\n' 'oomScoreAdj: 0' 'syncFrequency: 10s' 'fileCheckFrequency: 5s' 'evictionPressureTransitionPeriod: 10s' >>"$(host_lib "$name")/kubelet/config.yaml"
+    if [ -n "$gates" ]; then printf 'featureGates: { %s }\n' "${gates//=/: }" >>"$(host_lib "$name")/kubelet/config.yaml"; fi
 }
 
 start_kubelet() {
     local arguments
-    mapfile -t arguments <"$lab_dir/node-$1/lib/kubelet/arguments"
+    mapfile -t arguments <"$(host_lib "node-$1")/kubelet/arguments"
     start_part "node-$1" kubelet "$kube/kubelet" "${arguments[@]}"
 }
 
 # Who has the token may ask for a node's certificate, and gets it without a person's consent.
 allow_joining() {
     local role
-    [ -e "$pki/token" ] || printf '%s.%s' "$(openssl rand -hex 3)" "$(openssl rand -hex 8)" >"$pki/token"
     kubectl apply -f - >/dev/null <<YAML
 apiVersion: v1
 kind: Secret
@@ -210,7 +216,7 @@ YAML
 
 start_proxy() {
     local number=$1 name=node-$1
-    cp "$pki/kube-proxy.kubeconfig" "$lab_dir/$name/lib/kubelet/kube-proxy.kubeconfig"
+    cp "$pki/kube-proxy.kubeconfig" "$(host_lib "$name")/kubelet/kube-proxy.kubeconfig"
     # The limits of connection tracking are the machine's, not a host's: they stay as they are.
     start_part "$name" kube-proxy "$kube/kube-proxy" --kubeconfig /var/lib/kubelet/kube-proxy.kubeconfig --hostname-override "$name" \
         --cluster-cidr "$pod_cidr" --proxy-mode iptables --conntrack-max-per-core 0 --conntrack-min 0 \

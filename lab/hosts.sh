@@ -19,6 +19,9 @@ host_pid() {
     printf '%s' "$pid"
 }
 
+# host_lib HOST: its /var/lib, as this machine names it
+host_lib() { printf '%s/%s/lib' "$lab_dir" "$1"; }
+
 # on HOST COMMAND...: runs the command there
 on() {
     local pid

@@ -10,6 +10,9 @@ lab_name=${VKS_LAB_NAME:-lab}
 lab_number=${VKS_LAB_NUMBER:-0}
 lab_dir=${VKS_LAB_DIR:-/var/lib/vks-$lab_name}
 lab_net=10.201.$lab_number
+control_ip=$lab_net.1
+# The data of a lab need not outlive it: in memory, where no disk delays an answer.
+etcd_dir=/run/etcd
 # For this script, not for what it starts.
 export -n VKS_LAB_NAME VKS_LAB_NUMBER VKS_LAB_DIR VKS_LAB_DISK_MIB VKS_LAB_CONTAINERD VKS_SUPERVISOR
 # A node whose pods and images lie on a small disk of its own, of so many MiB; 0 is this machine's disk.
@@ -149,13 +152,6 @@ up() {
     wait_until 240 "the default service account" kubectl get serviceaccount default
     step "ready"
     show
-}
-
-push_demo() {
-    local layout=$tree/artifacts/demo
-    "$tree/images/build.sh" demo "$layout" 2>/dev/null || fail "images/build.sh demo failed; run it by itself to see why"
-    skopeo copy --quiet --insecure-policy --dest-tls-verify=false "oci:$layout:demo" "docker://$registry/vks/demo:latest" >/dev/null ||
-        fail "skopeo could not push the demo image to $registry"
 }
 
 show() {

@@ -1,4 +1,4 @@
-# Certificates and kubeconfigs of the lab, by openssl. Sourced by lab.sh.
+# Certificates and kubeconfigs of the lab, by openssl. Sourced by lab.sh and vm.sh.
 # Elliptic keys: a hundred of them take as long as one RSA key. Valid for ten days, longer
 # than a lab lives.
 pki=$lab_dir/pki
@@ -29,7 +29,7 @@ kind: Config
 clusters:
 - name: vks-$lab_name
   cluster:
-    server: https://$lab_net.1:6443
+    server: https://$control_ip:6443
     certificate-authority-data: $(base64 -w 0 "$pki/ca.crt")
 users:
 - name: $1
@@ -50,8 +50,10 @@ make_pki() (
     authority ca "/CN=vks-$lab_name"
     authority front-proxy-ca "/CN=vks-$lab_name-front-proxy"
     new_key "$pki/service-account.key"
+    # What a host shows that asks for a node's certificate.
+    printf '%s.%s' "$(openssl rand -hex 3)" "$(openssl rand -hex 8)" >"$pki/token"
     certificate apiserver ca /CN=kube-apiserver \
-        "DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local,DNS:localhost,IP:127.0.0.1,IP:$lab_net.1,IP:$service_ip"
+        "DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local,DNS:localhost,IP:127.0.0.1,IP:$control_ip,IP:$service_ip"
     certificate apiserver-to-kubelet ca /O=system:masters/CN=kube-apiserver-to-kubelet
     certificate front-proxy front-proxy-ca /CN=front-proxy-client
     certificate admin ca /O=system:masters/CN=admin

@@ -232,7 +232,7 @@ public sealed class PodLifeTests(KubernetesLab lab)
         var count = 0;
         foreach (string node in KubernetesLab.Nodes)
         {
-            string found = await lab.OnHostAsync(node, "sh", "-c", $"cat /var/lib/vks/pods/*/pod.json 2>/dev/null | grep -c '\"{space.Name}\"' || true");
+            string found = await lab.OnHostAsync(node, "sh", "-c", $"grep -l '\"{space.Name}\"' /var/lib/vks/pods/*/pod.json 2>/dev/null | wc -l");
             count += int.Parse(found.Trim(), CultureInfo.InvariantCulture);
         }
 
