@@ -1,0 +1,4 @@
+namespace Vks.Supervisor.Namespaces;
+
+/// <summary>Of objects that nothing is reported about.</summary>
+internal sealed class NoStatus;
