@@ -19,6 +19,9 @@ internal static class CommandLine
         RootCommand root = new("The control plane of pods as microVMs. Pods themselves are run by the Spherelet, which needs no Supervisor.");
         root.Subcommands.Add(Metrics.MetricsCommand.Build());
         root.Subcommands.Add(PrintVersion());
+        root.Subcommands.Add(InstallVerb.Command());
+        root.Subcommands.Add(RunVerb.Command());
+        root.Subcommands.Add(Placement.SchedulerConfig.Command());
         return root;
     }
 

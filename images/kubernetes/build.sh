@@ -94,13 +94,17 @@ from_source() {
     local tree flags folder
     say "building Kubernetes $version from Debian's source package (this happens once)"
     mkdir "$WORK/go" "$WORK/source" "$WORK/path"
-    fetch_and_unpack "$WORK/go" "$go_package-go" "$go_package-src"
+    fetch_and_unpack "$WORK/go" "$go_package-go" "$go_package-src" "$reflect_package"
     fetch_source "$WORK/source" "kubernetes=$package_version"
     # The tree builds only as a part of a GOPATH: as a module it asks for updates of go.mod.
     mkdir -p "$WORK/path/src/k8s.io"
     tree=$WORK/path/src/k8s.io/kubernetes
     mv "$WORK"/source/kubernetes-*/ "$tree"
     cd "$tree"
+    # The vendored reflect2 calls into Go's maps as they were before Go 1.18: with a newer Go it writes to a stray address
+    # whenever a map is tested for emptiness, and kube-apiserver dies of it once CustomResourceDefinitions are served.
+    rm -rf vendor/github.com/modern-go/reflect2
+    cp -r "$WORK/go/usr/share/gocode/src/github.com/modern-go/reflect2" vendor/github.com/modern-go/
     export PATH=$WORK/go/usr/lib/${go_package/lang/}/bin:$PATH GOROOT=$WORK/go/usr/lib/${go_package/lang/}
     export GOPATH=$WORK/path GOCACHE=${GOCACHE:-$WORK/gocache} GO111MODULE=off CGO_ENABLED=0 GOFLAGS=-trimpath GOTMPDIR=$WORK
     export HOME=$WORK GOENV=off
@@ -133,9 +137,10 @@ else
     package_version=$(candidate kubernetes-client | sed 's/+b[0-9]*$//')
     version=$(sed -E 's/^.*really//; s/[-+].*$//' <<<"$package_version")
     go_package=golang-1.19
+    reflect_package=golang-github-modern-go-reflect2-dev
     [ "${version%.*}" = 1.20 ] || fail "this Debian's Kubernetes is $version, for which there is no recipe here (1.20 of Debian 12 only). Do: set VKS_KUBE_RELEASE_URL and VKS_KUBE_RELEASE_SHA256, or VKS_KUBE_BIN"
     builder=from_source
-    out=$cache_root/kubernetes/$({ declare -f from_source write_openapi; printf '%s\n' "$package_version" "$(candidate "$go_package-go")"; } | short_hash)
+    out=$cache_root/kubernetes/$({ declare -f from_source write_openapi; printf '%s\n' "$package_version" "$(candidate "$go_package-go")" "$(candidate "$reflect_package")"; } | short_hash)
 fi
 build_once "$out" "$builder"
 whole "$out" || fail "remove $out and run this again"

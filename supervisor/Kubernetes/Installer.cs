@@ -27,10 +27,17 @@ internal sealed class Installer(ApiClient api, TimeProvider time)
                     return "created";
                 }
 
+                if (manifest.All(static member => member.Key is "apiVersion" or "kind" or "metadata"))
+                {
+                    // What the server itself writes into such an object (a service account's secrets) is not to be taken away.
+                    return "unchanged";
+                }
+
                 JsonObject changed = manifest.DeepClone().AsObject();
                 changed["metadata"]!["resourceVersion"] = found["metadata"]!["resourceVersion"]!.DeepClone();
                 JsonNode now = await api.SendAsync(HttpMethod.Put, resource.Path(space, name), changed, cancellationToken);
-                return JsonNode.DeepEquals(now["metadata"]!["resourceVersion"], found["metadata"]!["resourceVersion"]) ? "unchanged" : "configured";
+                string version = found["metadata"]!["generation"] is null ? "resourceVersion" : "generation";
+                return JsonNode.DeepEquals(now["metadata"]![version], found["metadata"]![version]) ? "unchanged" : "configured";
             }
             catch (ApiException raced) when (raced.Fault == ApiFault.Conflict)
             {
