@@ -22,6 +22,8 @@ internal static class CommandLine
         root.Subcommands.Add(InstallVerb.Command());
         root.Subcommands.Add(RunVerb.Command());
         root.Subcommands.Add(Placement.SchedulerConfig.Command());
+        root.Subcommands.Add(Placement.ExplainVerb.Command());
+        root.Subcommands.Add(StatusVerb.Command());
         return root;
     }
 

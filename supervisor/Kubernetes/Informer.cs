@@ -33,11 +33,13 @@ internal sealed partial class Informer<T>(ApiClient api, string? selectors, Time
     {
         TimeSpan pause = s_firstPause;
         string? version = null;
+        bool told = false;
         while (true)
         {
             try
             {
                 version ??= await ListAsync(cancellationToken);
+                told = false;
                 await foreach ((WatchEventType type, T item) in api.WatchAsync<T>(selectors, version, cancellationToken))
                 {
                     version = item.Metadata.ResourceVersion;
@@ -51,7 +53,13 @@ internal sealed partial class Informer<T>(ApiClient api, string? selectors, Time
             }
             catch (ApiException problem)
             {
-                WatchFailed(typeof(T).Name, problem.Message);
+                if (!told)
+                {
+                    // Once for each interruption; what goes on is no news.
+                    WatchFailed(typeof(T).Name, problem.Message);
+                    told = version is null;
+                }
+
                 await Task.Delay(pause, time, cancellationToken);
                 pause = pause * 2 > s_longestPause ? s_longestPause : pause * 2;
             }
