@@ -55,7 +55,7 @@ internal static class RunVerb
 
     private static async Task RunAsync(ApiClient api, string identity, IPEndPoint endpoint, ServiceCertificates certificates, CancellationToken cancellationToken)
     {
-        using ILoggerFactory log = LoggerFactory.Create(static builder => builder.AddSimpleConsole(static console =>
+        using ILoggerFactory log = LoggerFactory.Create(static builder => builder.AddFilter("Microsoft", LogLevel.Warning).AddSimpleConsole(static console =>
         {
             console.SingleLine = true;
             console.UseUtcTimestamp = true;

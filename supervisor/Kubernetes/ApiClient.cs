@@ -58,7 +58,7 @@ internal sealed class ApiClient : IDisposable
         {
             throw new SupervisorException(
                 SupervisorFault.Settings,
-                $"No Kubernetes API server is known: {kubeconfig ?? "the default kubeconfig"} could not be used: {problem.Message} Name one with --kubeconfig.", problem);
+                $"No Kubernetes API server is known: {kubeconfig ?? "the default kubeconfig"} could not be used: {problem.Message.TrimEnd('.')}. Name one with --kubeconfig.", problem);
         }
     }
 

@@ -56,7 +56,12 @@ internal sealed record ApiResource(string Group, string Version, string Plural, 
         {
             KubernetesEntityAttribute about = typeof(T).GetCustomAttribute<KubernetesEntityAttribute>()
                 ?? throw new InvalidOperationException($"{typeof(T)} has no KubernetesEntity attribute");
-            return new ApiResource(about.Group ?? "", about.ApiVersion, about.PluralName, about.Kind, !s_clusterKinds.Contains(about.Kind));
+            string group = about.Group ?? "";
+
+            // The package does not name the plural of kinds that are only created, as reviews.
+            return about.PluralName is null
+                ? For(group.Length == 0 ? about.ApiVersion : $"{group}/{about.ApiVersion}", about.Kind)
+                : new ApiResource(group, about.ApiVersion, about.PluralName, about.Kind, !s_clusterKinds.Contains(about.Kind));
         }
     }
 }

@@ -28,7 +28,9 @@ internal sealed class ConditionSet(IEnumerable<V1Condition>? before, long? gener
             Type = type,
             Status = status,
             Reason = reason,
-            Message = message,
+
+            // Never empty: an API server of 1.20 that was built with a newer Go takes an empty string in an object of our kinds for null.
+            Message = message.Length > 0 ? message : reason,
             ObservedGeneration = generation,
             LastTransitionTime = was?.Status == status ? was.LastTransitionTime : time.GetUtcNow().UtcDateTime,
         });

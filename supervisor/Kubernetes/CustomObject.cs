@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using k8s;
 using k8s.Models;
 
@@ -26,6 +27,7 @@ internal abstract class CustomObject<TSpec, TStatus> : IKubernetesObject<V1Objec
     public TStatus? Status { get; set; }
 
     /// <summary>Whether somebody asked for its removal.</summary>
+    [JsonIgnore]
     public bool IsBeingRemoved => Metadata.DeletionTimestamp is not null;
 
     /// <summary>A new object of this kind.</summary>

@@ -78,8 +78,7 @@ internal sealed partial class NamespaceController(ClusterView view, ApiClient ap
         if (before != status.Phase || (was?.Status != ready.Status && was is not null))
         {
             await events.TellAsync(
-                scope.Wanted, status.Phase == "Error" || (status.Phase == "Running" && ready.Status != "True"), status.Phase!, ready.Message is { Length: > 0 } message ? message : $"The namespace is {status.Phase}",
-                cancellationToken);
+                scope.Wanted, status.Phase == "Error" || (status.Phase == "Running" && ready.Status != "True"), status.Phase!, ready.Message, cancellationToken);
         }
     }
 

@@ -44,7 +44,6 @@ internal static class SchedulerConfig
             apiVersion: kubescheduler.config.k8s.io/{FileVersion(kubernetes)}
             kind: KubeSchedulerConfiguration
             clientConnection: {"{"} kubeconfig: "{kubeconfig}" {"}"}
-            {(FileVersion(kubernetes) == "v1beta1" ? "healthzBindAddress: \"\"\nmetricsBindAddress: \"\"" : "# Healthz and metrics: by TLS only.")}
             leaderElection: {"{"} leaderElect: {(elect ? "true" : "false")} {"}"}
             # All hosts are looked at: a sample may lie outside of a namespace's zones altogether.
             percentageOfNodesToScore: 100

@@ -23,6 +23,7 @@ public sealed class ClusterLab : IAsyncLifetime
     private LabPki? _pki;
     private int _port;
     private string _programs = "";
+    private Task? _up;
     private Task _kubelets = Task.CompletedTask;
 
     /// <summary>All files of the lab.</summary>
@@ -55,16 +56,15 @@ public sealed class ClusterLab : IAsyncLifetime
     /// <summary>Starts everything, once: six hosts in three zones, and the Supervisor's kinds, admission and scheduler.</summary>
     internal async Task UpAsync()
     {
-        if (_port != 0)
+        await (_up ??= StartAsync());
+        if (Supervisor is null or { HasEnded: true })
         {
-            if (Supervisor is null or { HasEnded: true })
-            {
-                await StartSupervisorAsync();
-            }
-
-            return;
+            await StartSupervisorAsync();
         }
+    }
 
+    private async Task StartAsync()
+    {
         Directory.CreateDirectory(Folder);
         _programs = (await Cli.Wrap(RepositoryRoot.Combine("images", "kubernetes", "build.sh")).ExecuteBufferedAsync(TestContext.Current.CancellationToken)).StandardOutput.Trim();
         _port = FreePort();
@@ -90,8 +90,7 @@ public sealed class ClusterLab : IAsyncLifetime
             "scheduler-config", "--certificates", Folder + "/placement", "--output", config, "--scheduler-kubeconfig", _pki.PathOf("scheduler.kubeconfig"),
             "--kubernetes", await VersionAsync(), "--service-address", ServiceAddress, "--leader-elect=false");
         await RunVerbAsync("install", "--kubeconfig", AdminConfig, "--service-url", $"https://{ServiceAddress}", "--service-ca", Folder + "/placement/ca.crt");
-        Start("kube-scheduler", "--config", config, "--secure-port", "0");
-        await StartSupervisorAsync();
+        Start("kube-scheduler", ["--config", config, "--secure-port", "0", .. await NoPlainPortAsync()]);
     }
 
     /// <summary>Starts a Supervisor and waits until it leads.</summary>
@@ -175,7 +174,7 @@ public sealed class ClusterLab : IAsyncLifetime
         long begin = Stopwatch.GetTimestamp();
         while (!await condition())
         {
-            if (Stopwatch.GetElapsedTime(begin) > (limit ?? s_usual))
+            if (Stopwatch.GetElapsedTime(begin) > (limit ?? s_usual) || _parts.Exists(static part => part.HasEnded))
             {
                 string objects = (await TryKubectlAsync(null, "get", "supervisornamespaces,hosts,az,pods,events", "-A")).StandardOutput;
                 Assert.Fail($"Not within {(limit ?? s_usual).TotalSeconds:0} s: {what()}\n{objects}\n{Logs()}");

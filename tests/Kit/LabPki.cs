@@ -27,7 +27,9 @@ internal sealed class LabPki : IDisposable
         names.AddDnsName("kubernetes.default.svc");
         Issue("apiserver", "CN=kube-apiserver", names.Build());
         using ECDsa accounts = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        File.WriteAllText(PathOf("accounts.key"), accounts.ExportPkcs8PrivateKeyPem());
+        
+        // kube-apiserver reads keys of accounts in the older form only.
+        File.WriteAllText(PathOf("accounts.key"), accounts.ExportECPrivateKeyPem());
     }
 
     /// <summary>The path of a file of this folder.</summary>

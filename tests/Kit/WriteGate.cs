@@ -33,7 +33,7 @@ internal sealed class WriteGate : IAsyncDisposable
             apiVersion: v1
             kind: Config
             clusters: [{ name: gate, cluster: { server: "http://127.0.0.1:{{port}}" } }]
-            users: [{ name: nobody, user: {} }]
+            users: [{ name: nobody, user: { token: none } }]
             contexts: [{ name: gate, context: { cluster: gate, user: nobody } }]
             current-context: gate
             """);

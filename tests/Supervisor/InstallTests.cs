@@ -65,7 +65,7 @@ public sealed class InstallTests(ClusterLab lab)
     public async Task A_server_that_is_not_there_is_told_in_one_line()
     {
         string config = Path.GetTempFileName();
-        await File.WriteAllTextAsync(config, "{ apiVersion: v1, kind: Config, clusters: [{ name: a, cluster: { server: 'http://127.0.0.1:1' } }], users: [{ name: a, user: {} }], contexts: [{ name: a, context: { cluster: a, user: a } }], current-context: a }", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(config, "{ apiVersion: v1, kind: Config, clusters: [{ name: a, cluster: { server: 'http://127.0.0.1:1' } }], users: [{ name: a, user: { token: none } }], contexts: [{ name: a, context: { cluster: a, user: a } }], current-context: a }", TestContext.Current.CancellationToken);
 
         BufferedCommandResult status = await ClusterLab.TryVerbAsync("status", "--kubeconfig", config);
         BufferedCommandResult missing = await ClusterLab.TryVerbAsync("status", "--kubeconfig", "/none/such");
