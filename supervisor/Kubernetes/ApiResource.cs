@@ -59,7 +59,7 @@ internal sealed record ApiResource(string Group, string Version, string Plural, 
             string group = about.Group ?? "";
 
             // The package does not name the plural of kinds that are only created, as reviews.
-            return about.PluralName is null
+            return string.IsNullOrEmpty(about.PluralName)
                 ? For(group.Length == 0 ? about.ApiVersion : $"{group}/{about.ApiVersion}", about.Kind)
                 : new ApiResource(group, about.ApiVersion, about.PluralName, about.Kind, !s_clusterKinds.Contains(about.Kind));
         }

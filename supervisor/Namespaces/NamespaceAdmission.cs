@@ -20,6 +20,18 @@ internal sealed class NamespaceAdmission(ApiClient api)
     /// <summary>Decides.</summary>
     public async Task<JsonObject> DecideAsync(AdmissionRequest request, CancellationToken cancellationToken)
     {
+        try
+        {
+            return await LookAsync(request, cancellationToken);
+        }
+        catch (ApiException problem)
+        {
+            return request.Refuse($"the Supervisor could not find out whether {request.User} may: {problem.Message}. Try again");
+        }
+    }
+
+    private async Task<JsonObject> LookAsync(AdmissionRequest request, CancellationToken cancellationToken)
+    {
         JsonObject spec = request.Object["spec"]?.AsObject() ?? [];
         if (request.Operation == "UPDATE")
         {

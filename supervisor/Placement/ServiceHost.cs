@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Vks.Supervisor.Kubernetes;
 using Vks.Supervisor.Namespaces;
@@ -52,22 +51,35 @@ internal sealed class ServiceHost(
 
     private void Map(WebApplication app)
     {
-        RouteGroupBuilder scheduler = app.MapGroup("/placement").AddEndpointFilter(static async (context, next) =>
-            context.HttpContext.Connection.ClientCertificate is null ? Results.StatusCode(StatusCodes.Status403Forbidden) : await next(context));
-        scheduler.MapPost("/filter", async (HttpContext context) => Json(await placement.FilterAsync(await ReadAsync<ExtenderArgs>(context), context.RequestAborted)));
-        scheduler.MapPost("/prioritize", async (HttpContext context) => Json(placement.Prioritize(await ReadAsync<ExtenderArgs>(context))));
-        scheduler.MapPost("/preempt", async (HttpContext context) => Json(placement.Preempt(await ReadAsync<ExtenderPreemption>(context))));
-        scheduler.MapPost("/bind", async (HttpContext context) => Json(await placement.BindAsync(await ReadAsync<ExtenderBindingArgs>(context), context.RequestAborted)));
-        app.MapPost("/admission/pods", async (HttpContext context) => Json(PodAdmission.Default(await ReviewAsync(context))));
-        app.MapPost("/admission/placement", async (HttpContext context) => Json(pods.Check(await ReviewAsync(context))));
-        app.MapPost("/admission/namespaces", async (HttpContext context) => Json(await namespaces.DecideAsync(await ReviewAsync(context), context.RequestAborted)));
+        Scheduler<ExtenderArgs, ExtenderFilterResult>(app, "filter", placement.FilterAsync);
+        Scheduler<ExtenderArgs, IReadOnlyList<HostPriority>>(app, "prioritize", (args, _) => Task.FromResult(placement.Prioritize(args)));
+        Scheduler<ExtenderPreemption, ExtenderPreemption>(app, "preempt", (args, _) => Task.FromResult(placement.Preempt(args)));
+        Scheduler<ExtenderBindingArgs, ExtenderBindingResult>(app, "bind", placement.BindAsync);
+        Admission(app, "pods", static (request, _) => Task.FromResult(PodAdmission.Default(request)));
+        Admission(app, "placement", (request, _) => Task.FromResult(pods.Check(request)));
+        Admission(app, "namespaces", namespaces.DecideAsync);
     }
+
+    private static void Scheduler<TAsked, TAnswer>(WebApplication app, string verb, Func<TAsked, CancellationToken, Task<TAnswer>> answer) =>
+        app.MapPost($"/placement/{verb}", async (HttpContext context) =>
+        {
+            if (context.Connection.ClientCertificate is null)
+            {
+                context.Response.StatusCode = StatusCodes.Status403Forbidden;
+                return;
+            }
+
+            TAsked asked = await ReadAsync<TAsked>(context);
+            await context.Response.WriteAsJsonAsync(await answer(asked, context.RequestAborted), s_json, context.RequestAborted);
+        });
+
+    private static void Admission(WebApplication app, string subject, Func<AdmissionRequest, CancellationToken, Task<JsonObject>> decide) =>
+        app.MapPost($"/admission/{subject}", async (HttpContext context) =>
+        {
+            AdmissionRequest request = new(await JsonNode.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted) ?? throw new BadHttpRequestException("an empty body"));
+            await context.Response.WriteAsJsonAsync(await decide(request, context.RequestAborted), s_json, context.RequestAborted);
+        });
 
     private static async Task<T> ReadAsync<T>(HttpContext context) =>
         await JsonSerializer.DeserializeAsync<T>(context.Request.Body, s_json, context.RequestAborted) ?? throw new BadHttpRequestException("an empty body");
-
-    private static async Task<AdmissionRequest> ReviewAsync(HttpContext context) =>
-        new(await JsonNode.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted) ?? throw new BadHttpRequestException("an empty body"));
-
-    private static JsonHttpResult<T> Json<T>(T answer) => TypedResults.Json(answer, s_json);
 }

@@ -16,7 +16,7 @@ namespace Vks.Tests.Kit;
 /// </summary>
 public sealed class ClusterLab : IAsyncLifetime
 {
-    private static readonly TimeSpan s_usual = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_usual = TimeSpan.FromSeconds(60);
 
     private readonly List<LabProcess> _parts = [];
     private readonly CancellationTokenSource _end = new();
