@@ -1,0 +1,121 @@
+using Vks.Supervisor.Pki;
+
+namespace Vks.Supervisor.ControlPlane;
+
+/// <summary>Asks this member's own kube-apiserver whether it is ready, over loopback, twice a second.</summary>
+internal sealed partial class ApiServerProbe : IDisposable
+{
+    /// <summary>While etcd chooses a leader (one to two seconds) no API server is ready, and moving the address would not help.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(4);
+
+    private static readonly TimeSpan s_every = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(2);
+
+    /// <summary>An API server that does not even say that it lives, for this long, hangs.</summary>
+    private static readonly TimeSpan s_hangs = TimeSpan.FromSeconds(60);
+
+    private readonly SupervisedProgram _program;
+    private readonly TimeProvider _time;
+    private readonly long _begin;
+    private readonly HttpClient _client;
+    private readonly HealthJudge _ready = new(s_patience);
+    private readonly HealthJudge _alive = new(s_patience);
+    private readonly TaskCompletionSource _firstReady = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Prepares it.</summary>
+    /// <param name="settings">The member.</param>
+    /// <param name="program">Its kube-apiserver.</param>
+    /// <param name="time">The clock.</param>
+    public ApiServerProbe(MemberSettings settings, SupervisedProgram program, TimeProvider time)
+    {
+        _program = program;
+        _time = time;
+        _begin = time.GetTimestamp();
+        _client = new HttpClient(MutualTls.Client(
+            Path.Combine(settings.PkiDirectory, AuthorityFiles.Kubernetes + ".crt"), Path.Combine(settings.PkiDirectory, MemberCertificates.Monitor)))
+        {
+            BaseAddress = new Uri($"https://127.0.0.1:{MemberSettings.ApiPort}"),
+            Timeout = s_answer,
+        };
+    }
+
+    /// <summary>Whether it serves the API now.</summary>
+    public bool IsReady => _program.IsRunning && _ready.IsHealthy(Now);
+
+    /// <summary>Why it does not, or empty.</summary>
+    public string Why => _program.IsRunning ? _ready.Why : "kube-apiserver does not run";
+
+    /// <summary>Completes when it was ready for the first time.</summary>
+    public Task FirstReady => _firstReady.Task;
+
+    private TimeSpan Now => _time.GetElapsedTime(_begin);
+
+    /// <summary>Probes until it is told to stop.</summary>
+    /// <param name="stop">Tells it to stop.</param>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await ProbeAsync(stop);
+                await Task.Delay(s_every, _time, stop);
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _client.Dispose();
+
+    private async Task ProbeAsync(CancellationToken stop)
+    {
+        if (!_program.IsRunning)
+        {
+            _ready.Bad(Now, "kube-apiserver does not run", certain: true);
+            _alive.Good(Now);
+            return;
+        }
+
+        await AskAsync("/readyz", _ready, stop);
+        if (_ready.Why.Length == 0)
+        {
+            _firstReady.TrySetResult();
+            _alive.Good(Now);
+            return;
+        }
+
+        // Without etcd it cannot be ready, and starting it anew would not give it one.
+        await AskAsync("/livez?exclude=etcd", _alive, stop);
+        if (_alive.BadFor(Now) > s_hangs && _time.GetUtcNow() - _program.State.Since > s_hangs)
+        {
+            await _program.RestartAsync($"no sign of life for {s_hangs.TotalSeconds:0} s: {_alive.Why}");
+            _alive.Good(Now);
+        }
+    }
+
+    private async Task AskAsync(string path, HealthJudge judge, CancellationToken stop)
+    {
+        TimeSpan asked = Now;
+        try
+        {
+            using HttpResponseMessage answer = await _client.GetAsync(new Uri(path, UriKind.Relative), stop);
+            if (answer.IsSuccessStatusCode)
+            {
+                judge.Good(asked);
+            }
+            else
+            {
+                string text = await answer.Content.ReadAsStringAsync(stop);
+                judge.Bad(Now, $"{path} gave {(int)answer.StatusCode}: {string.Join(", ", text.Split('\n').Where(static line => line.StartsWith("[-]", StringComparison.Ordinal)))}");
+            }
+        }
+        catch (Exception problem) when (problem is HttpRequestException || (problem is OperationCanceledException && !stop.IsCancellationRequested))
+        {
+            judge.Bad(Now, problem is HttpRequestException ? $"{path}: {problem.Message}" : $"{path}: no answer within {s_answer.TotalSeconds:0} s");
+        }
+    }
+}

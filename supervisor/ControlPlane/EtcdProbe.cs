@@ -1,0 +1,67 @@
+using Etcdserverpb;
+using Google.Protobuf;
+using Grpc.Core;
+using Vks.Supervisor.Etcd;
+
+namespace Vks.Supervisor.ControlPlane;
+
+/// <summary>Asks this member's own etcd how it is, every second.</summary>
+/// <param name="etcd">The connection.</param>
+/// <param name="time">The clock.</param>
+internal sealed class EtcdProbe(EtcdConnection etcd, TimeProvider time)
+{
+    private static readonly TimeSpan s_every = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(2);
+    private static readonly ByteString s_anyKey = ByteString.CopyFromUtf8("/supervisor.vks.dev/health");
+
+    private readonly long _begin = time.GetTimestamp();
+    private readonly HealthJudge _serves = new(TimeSpan.FromSeconds(6));
+    private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private EtcdState _state = new(Serves: false, IsLeader: false, Version: "", DatabaseBytes: 0, Problem: "not looked at yet");
+
+    /// <summary>Completes when it served for the first time: it is one of a majority.</summary>
+    public Task FirstServes => _first.Task;
+
+    /// <summary>How it is.</summary>
+    public EtcdState State => Volatile.Read(ref _state) with { Serves = _serves.IsHealthy(time.GetElapsedTime(_begin)) };
+
+    /// <summary>Probes until it is told to stop.</summary>
+    /// <param name="stop">Tells it to stop.</param>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await ProbeAsync(stop);
+                await Task.Delay(s_every, time, stop);
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task ProbeAsync(CancellationToken stop)
+    {
+        TimeSpan asked = time.GetElapsedTime(_begin);
+        try
+        {
+            // A read of what the majority has: it fails where a mere sign of life does not.
+            await etcd.Kv.RangeAsync(new RangeRequest { Key = s_anyKey }, deadline: Deadline(), cancellationToken: stop);
+            StatusResponse status = await etcd.Maintenance.StatusAsync(new StatusRequest(), deadline: Deadline(), cancellationToken: stop);
+            Volatile.Write(ref _state, new EtcdState(true, status.Leader == status.Header.MemberId, status.Version, status.DbSize, string.Join("; ", status.Errors)));
+            _serves.Good(asked);
+            _first.TrySetResult();
+        }
+        catch (RpcException problem)
+        {
+            stop.ThrowIfCancellationRequested();
+            _serves.Bad(time.GetElapsedTime(_begin), problem.Status.Detail);
+            Volatile.Write(ref _state, State with { IsLeader = false, Problem = $"{problem.StatusCode}: {problem.Status.Detail}" });
+        }
+    }
+
+    private DateTime Deadline() => (time.GetUtcNow() + s_answer).UtcDateTime;
+}

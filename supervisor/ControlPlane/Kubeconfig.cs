@@ -1,0 +1,59 @@
+using Vks.Supervisor.Pki;
+
+namespace Vks.Supervisor.ControlPlane;
+
+/// <summary>How clients of kube-apiserver find it and show who they are.</summary>
+internal static class Kubeconfig
+{
+    /// <summary>Where the kubeconfig of one client is.</summary>
+    /// <param name="settings">The member.</param>
+    /// <param name="identity">Name of the client's certificate.</param>
+    public static string PathIn(MemberSettings settings, string identity) => Path.Combine(settings.PkiDirectory, identity + ".kubeconfig");
+
+    /// <summary>Writes those of the member's own programs, and a person's with all rights.</summary>
+    /// <param name="settings">The member; its certificates are there.</param>
+    public static void WriteAll(MemberSettings settings)
+    {
+        // By the names of files, which clients read again: a new certificate needs no restart.
+        foreach (string program in new[] { MemberCertificates.ControllerManager, MemberCertificates.Scheduler })
+        {
+            string place = Path.Combine(settings.PkiDirectory, program);
+            PrivateFiles.Write(
+                PathIn(settings, program),
+                Text(settings.Cluster, $"https://127.0.0.1:{MemberSettings.ApiPort}", $"certificate-authority: {settings.PkiDirectory}/{AuthorityFiles.Kubernetes}.crt", program,
+                    $"client-certificate: {place}.crt", $"client-key: {place}.key"),
+                secret: true);
+        }
+
+        // With everything in it: it is for copying.
+        string admin = Path.Combine(settings.PkiDirectory, MemberCertificates.Admin);
+        PrivateFiles.Write(
+            PathIn(settings, MemberCertificates.Admin),
+            Text(settings.Cluster, $"https://{MemberSettings.UrlHost(settings.FloatingAddress ?? settings.Address)}:{MemberSettings.ApiPort}",
+                $"certificate-authority-data: {Base64(Path.Combine(settings.PkiDirectory, AuthorityFiles.Kubernetes + ".crt"))}", MemberCertificates.Admin,
+                $"client-certificate-data: {Base64(admin + ".crt")}", $"client-key-data: {Base64(admin + ".key")}"),
+            secret: true);
+    }
+
+    private static string Base64(string file) => Convert.ToBase64String(File.ReadAllBytes(file));
+
+    private static string Text(string cluster, string server, string authority, string user, string certificate, string key) => $$"""
+        apiVersion: v1
+        kind: Config
+        clusters:
+        - name: {{cluster}}
+          cluster:
+            server: {{server}}
+            {{authority}}
+        users:
+        - name: {{user}}
+          user:
+            {{certificate}}
+            {{key}}
+        contexts:
+        - name: {{cluster}}
+          context: { cluster: {{cluster}}, user: {{user}} }
+        current-context: {{cluster}}
+
+        """;
+}

@@ -1,0 +1,7 @@
+namespace Vks.Supervisor.ControlPlane;
+
+/// <summary>A program of a member: what to run.</summary>
+/// <param name="Name">Its name; its log is <c>NAME.log</c>.</param>
+/// <param name="Path">The file to run.</param>
+/// <param name="Arguments">What it is told.</param>
+internal sealed record ProgramPlan(string Name, string Path, IReadOnlyList<string> Arguments);
