@@ -27,7 +27,9 @@ internal sealed partial class LinkAddress(string link, IPAddress address, TimePr
 
     private readonly string _family = address.AddressFamily == AddressFamily.InterNetworkV6 ? "-6" : "-4";
     private readonly string _host = address.AddressFamily == AddressFamily.InterNetworkV6 ? $"{address}/128" : $"{address}/32";
-    private readonly string _script = ReadScript();
+
+    /// <summary>The script; see the type's remarks.</summary>
+    public static string Script { get; } = ReadScript();
 
     /// <summary>Whether this host has the address now.</summary>
     public bool IsThere =>
@@ -51,7 +53,7 @@ internal sealed partial class LinkAddress(string link, IPAddress address, TimePr
 
         // Not cancelled by anybody: whoever goes on after this must know that nothing is under way any more. The alarm is its limit.
         BufferedCommandResult result = await Cli.Wrap("perl")
-            .WithArguments(["-e", _script, (uptime + left).ToString("F2", CultureInfo.InvariantCulture), .. command])
+            .WithArguments(["-e", Script, (uptime + left).ToString("F2", CultureInfo.InvariantCulture), .. command])
             .WithValidation(CommandResultValidation.None).ExecuteBufferedAsync();
         return result.ExitCode switch
         {
