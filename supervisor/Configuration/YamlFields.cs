@@ -188,7 +188,8 @@ internal sealed class YamlFields
             return null;
         }
 
-        if (IPNetwork.TryParse(text, out IPNetwork range))
+        // .NET takes 10.96.0.1/16 for 10.96.0.0/16; whoever wrote it meant something else.
+        if (IPNetwork.TryParse(text, out IPNetwork range) && IPAddress.TryParse(text.Split('/')[0], out IPAddress? first) && first.Equals(range.BaseAddress))
         {
             return range;
         }

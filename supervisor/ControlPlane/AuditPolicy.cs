@@ -19,7 +19,10 @@ internal static class AuditPolicy
           - { group: coordination.k8s.io, resources: [leases] }
         - level: None
           users: ["system:kube-controller-manager", "system:kube-scheduler", "system:apiserver"]
-          verbs: [get, list, watch, update]
+          verbs: [get, list, watch]
+        - level: None
+          users: ["system:kube-controller-manager", "system:kube-scheduler", "system:apiserver"]
+          verbs: [update]
           resources:
           - { group: "", resources: [endpoints, configmaps, events] }
         # Who touched a secret or a token is worth knowing; what is in it must not be in a log.

@@ -36,7 +36,7 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
             PrivateFiles.MakeFolder(folder);
         }
 
-        using FileStream only = TakeLock();
+        using FileStream only = MemberLock.Take(settings);
         await _address.EnsureAsync(stop);
         EnsureCertificates(all: false);
         AuditPolicy.Write(settings);
@@ -174,21 +174,6 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
         CertificatesEnd = _certificates.FirstEnd(MemberCertificates.Of(settings, [])),
         ProgramsFolder = settings.Programs,
     };
-
-    /// <exception cref="SupervisorException"><see cref="SupervisorFault.Precondition"/>: another run of this member has it.</exception>
-    private FileStream TakeLock()
-    {
-        string file = Path.Combine(settings.RunDirectory, "lock");
-        try
-        {
-            return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException problem)
-        {
-            throw new SupervisorException(
-                SupervisorFault.Precondition, $"member {settings.Name} runs already: {file} is locked. Do: supervisor member status, or end the other (its process is in {MemberState.PathIn(settings)})", problem);
-        }
-    }
 
     [LoggerMessage(4020, LogLevel.Information, "Member {Name}: serves the API on {Address}:{Port}")]
     private partial void Ready(string name, IPAddress address, int port);

@@ -53,28 +53,44 @@ internal sealed class ControlPlaneLab : IAsyncDisposable
         return lab;
     }
 
-    /// <summary>As <see cref="CreateAsync"/>, and waits until all serve the API and one has the floating address.</summary>
+    /// <summary>As <see cref="CreateAsync"/> and <see cref="StartAllAsync"/>.</summary>
     public static async Task<ControlPlaneLab> StartAsync(int count, string more = "")
     {
         ControlPlaneLab lab = await CreateAsync(count, more);
         try
         {
-            foreach (int number in lab.Numbers)
-            {
-                lab.Start(number);
-            }
-
-            foreach (int number in lab.Numbers)
-            {
-                await lab.ReadyAsync(number);
-            }
-
-            await lab.UntilAsync(() => lab.Holder() is not null, TimeSpan.FromSeconds(20), "a member has the floating address");
+            await lab.StartAllAsync();
             return lab;
         }
         catch
         {
             await lab.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts all members, and waits until all serve the API and one has the floating address. Disposing of what it gives ends the members' processes.</summary>
+    public async Task<IAsyncDisposable> StartAllAsync()
+    {
+        Processes processes = new(this);
+        try
+        {
+            foreach (int number in Numbers)
+            {
+                Launch(number);
+            }
+
+            foreach (int number in Numbers)
+            {
+                await ReadyAsync(number);
+            }
+
+            await UntilAsync(() => Holder() is not null, TimeSpan.FromSeconds(20), "a member has the floating address");
+            return processes;
+        }
+        catch
+        {
+            await processes.DisposeAsync();
             throw;
         }
     }
@@ -106,7 +122,7 @@ internal sealed class ControlPlaneLab : IAsyncDisposable
     }
 
     /// <summary>Starts a member.</summary>
-    public void Start(int number) => _running[number] = SupervisorProcess.Start(Hosts.Host(number), "member", "run", "--config", SettingsFile(number));
+    public void Launch(int number) => _running[number] = SupervisorProcess.Start(Hosts.Host(number), "member", "run", "--config", SettingsFile(number));
 
     /// <summary>Waits until a member serves the API.</summary>
     public Task ReadyAsync(int number) => UntilAsync(() => State(number)?.Ready == true && !Process(number).HasEnded, s_start, $"member {number} serves the API");
@@ -156,6 +172,16 @@ internal sealed class ControlPlaneLab : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await EndAllAsync();
+        IReadOnlyList<string> left = Left();
+        await Hosts.DisposeAsync();
+        System.IO.Directory.Delete(Directory, recursive: true);
+        Assert.Empty(left);
+    }
+
+    /// <summary>Ends all members, as an accident would.</summary>
+    public async Task EndAllAsync()
+    {
         foreach (SupervisorProcess process in _running.Values)
         {
             await process.DisposeAsync();
@@ -167,11 +193,6 @@ internal sealed class ControlPlaneLab : IAsyncDisposable
         {
             await Task.Delay(TimeSpan.FromMilliseconds(50));
         }
-
-        IReadOnlyList<string> left = Left();
-        await Hosts.DisposeAsync();
-        System.IO.Directory.Delete(Directory, recursive: true);
-        Assert.Empty(left);
     }
 
     /// <summary>Processes of this lab that still run.</summary>
@@ -220,5 +241,10 @@ internal sealed class ControlPlaneLab : IAsyncDisposable
             {string.Join('\n', Numbers.Select(other => $"- {{ name: m{other}, address: {Address(other)} }}"))}
             {more}
             """);
+    }
+
+    private sealed class Processes(ControlPlaneLab lab) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync() => await lab.EndAllAsync();
     }
 }

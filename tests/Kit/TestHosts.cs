@@ -109,11 +109,16 @@ internal sealed class TestHosts : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        string[] left = [.. Directory.GetFiles("/run/netns", Name + "-*").Select(static file => Path.GetFileName(file)!)];
         List<string> busy = [];
-        foreach (string space in left)
+        foreach (string space in Directory.GetFiles("/run/netns", Name + "-*").Select(static file => Path.GetFileName(file)))
         {
-            string inside = (await Cli.Wrap("ip").WithArguments(["netns", "pids", space]).WithValidation(CommandResultValidation.None).ExecuteBufferedAsync()).StandardOutput;
+            // What was killed may need a moment to be gone.
+            string inside = "";
+            for (var tries = 0; tries < 100 && (inside = await PidsAsync(space)).Length > 0; tries++)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(100));
+            }
+
             busy.AddRange(inside.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(pid => $"{space}: {pid} {Describe(pid)}"));
             await Cli.Wrap("ip").WithArguments(["netns", "delete", space]).WithValidation(CommandResultValidation.None).ExecuteAsync();
         }
@@ -123,6 +128,9 @@ internal sealed class TestHosts : IAsyncDisposable
     }
 
     private static string Cable(int number) => string.Create(CultureInfo.InvariantCulture, $"to-{number}");
+
+    private static async Task<string> PidsAsync(string space) =>
+        (await Cli.Wrap("ip").WithArguments(["netns", "pids", space]).WithValidation(CommandResultValidation.None).ExecuteBufferedAsync()).StandardOutput;
 
     private static string Describe(string pid)
     {

@@ -1,0 +1,44 @@
+using Vks.Supervisor.ControlPlane;
+
+namespace Vks.Tests.Supervisor.ControlPlane;
+
+/// <summary>What counts as healthy.</summary>
+public sealed class HealthJudgeTests
+{
+    private readonly HealthJudge _judge = new(TimeSpan.FromSeconds(4));
+
+    [Fact]
+    public void One_bad_answer_is_no_illness_but_four_seconds_without_a_good_one_are()
+    {
+        _judge.Good(Seconds(10));
+        _judge.Bad(Seconds(11), "leaderless");
+
+        Assert.True(_judge.IsHealthy(Seconds(14)));
+        Assert.False(_judge.IsHealthy(Seconds(14.1)));
+        Assert.Equal(("leaderless", Seconds(3)), (_judge.Why, _judge.BadFor(Seconds(14))));
+    }
+
+    [Fact]
+    public void What_is_known_to_be_gone_is_ill_at_once()
+    {
+        _judge.Good(Seconds(10));
+        _judge.Bad(Seconds(10.1), "it does not run", certain: true);
+
+        Assert.False(_judge.IsHealthy(Seconds(10.1)));
+    }
+
+    [Fact]
+    public void A_judge_that_stood_still_for_a_minute_knows_nothing_good() =>
+        Assert.False(Judged(good: Seconds(10)).IsHealthy(Seconds(70)));
+
+    [Fact]
+    public void Nothing_is_healthy_before_it_was_looked_at() => Assert.False(_judge.IsHealthy(Seconds(0)));
+
+    private HealthJudge Judged(TimeSpan good)
+    {
+        _judge.Good(good);
+        return _judge;
+    }
+
+    private static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
+}
