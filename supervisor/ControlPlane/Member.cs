@@ -49,6 +49,11 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
             Program(MemberPrograms.PlanEtcd(settings), launcher), apiServer,
             Program(MemberPrograms.PlanControllerManager(settings), launcher), Program(MemberPrograms.PlanScheduler(settings), launcher),
             api, new EtcdProbe(etcd, time), Keeper(etcd, api));
+        if (parts.Keeper is { } keeper)
+        {
+            await keeper.ClearAsync();
+        }
+
         await RunPartsAsync(parts, stop);
         await _address.RemoveAsync();
         Stopped(settings.Name);

@@ -32,12 +32,13 @@ internal sealed partial class FloatingAddressKeeper(
     /// <summary>The member that has the address as far as this one knows, or null.</summary>
     public string? Holder { get; private set; }
 
+    /// <summary>Takes the address off the link when an earlier run left it there: it is not ours.</summary>
+    public Task ClearAsync() => link.RemoveAsync();
+
     /// <summary>Runs until it is told to stop; then the address is off the link and free for others.</summary>
     /// <param name="cancellationToken">Tells it to stop.</param>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        // What an earlier run left there is not ours.
-        await link.RemoveAsync();
         while (!cancellationToken.IsCancellationRequested)
         {
             await StepAsync(healthy(), cancellationToken);

@@ -61,6 +61,7 @@ internal sealed record HostFacts
 internal sealed record HostRoute(string Range, string Link)
 {
     /// <summary>The range, or null when it is none.</summary>
+    [JsonIgnore]
     public IPNetwork? Network => IPNetwork.TryParse(Range, out IPNetwork network) ? network : null;
 }
 

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Net;
-using Spectre.Console;
 using Vks.Supervisor.Configuration;
 using Vks.Supervisor.ControlPlane;
 
@@ -81,11 +80,11 @@ internal static class OperationsVerbs
             return;
         }
 
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
+        // Lines as they are: who reads them may be a program, or may copy the fix.
         foreach (Finding finding in findings)
         {
-            console.MarkupLineInterpolated($"[bold]{(finding.Severe ? "severe" : "mind")}[/] {finding.Check}{(finding.Host.Length > 0 ? $" on {finding.Host}" : "")}: {finding.What}");
-            console.MarkupLineInterpolated($"    fix: {finding.Fix}");
+            output.WriteLine($"{(finding.Severe ? "severe" : "mind  ")} {finding.Check}{(finding.Host.Length > 0 ? $" on {finding.Host}" : "")}: {finding.What}");
+            output.WriteLine($"       fix: {finding.Fix}");
         }
     }
 

@@ -111,7 +111,12 @@ internal sealed class ControlPlaneLab : IAsyncDisposable
     public MemberState? State(int number)
     {
         MemberState? state = MemberState.Read(Path.Combine(Folder(number), "run", "state.json"));
-        return state is not null && TimeProvider.System.GetUtcNow() - state.At < TimeSpan.FromSeconds(3) ? state : null;
+
+        // Not what an earlier run has said.
+        return state is not null && _running.TryGetValue(number, out SupervisorProcess? process) && state.ProcessId == process.Pid
+            && TimeProvider.System.GetUtcNow() - state.At < TimeSpan.FromSeconds(3)
+            ? state
+            : null;
     }
 
     /// <summary>The member that says it has the floating address; null when none or more than one does.</summary>
