@@ -32,7 +32,7 @@ internal static class MetricsCommand
             throw new SupervisorException(SupervisorFault.Settings, $"kubeconfig '{kubeconfig}' is missing.");
         }
 
-        using Kubernetes client = new(await KubernetesClientConfiguration.BuildConfigFromConfigFileAsync(new FileInfo(kubeconfig)));
+        using k8s.Kubernetes client = new(await KubernetesClientConfiguration.BuildConfigFromConfigFileAsync(new FileInfo(kubeconfig)));
         try
         {
             FrontProxy proxy = await FrontProxy.ReadAsync(client, cancellationToken);
