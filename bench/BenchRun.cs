@@ -67,6 +67,11 @@ internal sealed class BenchRun(BenchSettings settings)
     {
         foreach (Arm arm in set.Arms)
         {
+            if (arm is SphereletArm { HasPool: true } pool)
+            {
+                await pool.WaitForPoolAsync(cancellationToken);
+            }
+
             bool warm = false;
             for (int count = 0; count < WarmUpPods || (!warm && count < MostWarmUpPods); count++)
             {
@@ -75,7 +80,7 @@ internal sealed class BenchRun(BenchSettings settings)
                     await using BenchPod pod = new(arm, set.Registry.Image);
                     await pod.StartWholeAsync(cancellationToken);
                     await pod.ExecAsync(["true"], cancellationToken);
-                    warm = arm.Name != ArmNames.Clone || (await pod.ReadMachineAsync(cancellationToken)).IsClone;
+                    warm = (await pod.ReadMachineAsync(cancellationToken)).IsAsNamed(arm.Name);
                 }
                 catch (Exception problem) when (problem is Grpc.Core.RpcException or TimeoutException && !cancellationToken.IsCancellationRequested)
                 {

@@ -24,6 +24,9 @@ internal sealed record BenchSettings
     /// <summary>OCI layout of the demo image.</summary>
     public required string DemoLayout { get; init; }
 
+    /// <summary>Folder with another build, <c>spherelet</c> and <c>guest</c>, to be measured in the same run; or null.</summary>
+    public string? Before { get; init; }
+
     /// <summary>Debian's kernel, or null.</summary>
     public string? StockKernel { get; init; }
 

@@ -4,6 +4,8 @@
 #   build.sh kernel            the guest kernel             -> artifacts/guest/vmlinux
 #   build.sh agent             the agent, PID 1 of a guest  (NativeAOT; kept in the cache)
 #   build.sh initramfs         agent and crun               -> artifacts/guest/initramfs.cpio
+#   build.sh rehearsal         the image that guests started in advance try themselves on
+#                                                           -> artifacts/guest/rehearsal.sqfs
 #   build.sh guest             all of the above, with       -> artifacts/guest/artifacts.json
 #   build.sh demo OUTDIR       the demo image as an OCI layout, tag "demo"
 #
@@ -103,14 +105,38 @@ initramfs() {
     say "$guest/initramfs.cpio, $(($(stat -c %s "$guest/initramfs.cpio") / 1024)) KiB"
 }
 
+# A disk like those of images: a container of it runs crun and the agent, the only programs we have.
+# Everything that would make two builds differ is fixed, since the file is part of what is published.
+rehearsal() {
+    [ -n "${agent_dir:-}" ] || timed agent agent
+    part=rehearsal
+    [ -n "${crun_dir:-}" ] || crun
+    command -v tar2sqfs >/dev/null || fail "tar2sqfs is missing: apt-get install squashfs-tools-ng"
+    local work; work=$(mktemp -d)
+    mkdir -p "$work/root/bin" "$work/root/etc" "$guest"
+    cp "$crun_dir/crun" "$work/root/bin/crun"
+    cp "$agent_dir/vks-agent" "$work/root/bin/agent"
+    cp "$here/initramfs/passwd" "$here/initramfs/group" "$work/root/etc/"
+    chmod -R u=rwX,go=rX "$work/root"
+    chmod 755 "$work/root/bin/crun" "$work/root/bin/agent"
+    tar -C "$work/root" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf - . |
+        tar2sqfs -q -f -c zstd -X level=3 -b 131072 -j 1 "$work/rehearsal.sqfs" ||
+        { rm -rf "$work"; fail "tar2sqfs could not write the rehearsal image"; }
+    publish "$work/rehearsal.sqfs" rehearsal.sqfs
+    rm -rf "$work"
+    say "$guest/rehearsal.sqfs, $(($(stat -c %s "$guest/rehearsal.sqfs") / 1024)) KiB"
+}
+
 write_manifest() {
     local file=$guest/.artifacts.json.tmp
     {
         printf '{\n  "artifacts": [\n'
         printf '    %s,\n' "$(cat "$kernel_dir/artifact.json")" "$(cat "$agent_dir/artifact.json")" "$(cat "$crun_dir/artifact.json")"
-        printf '    {"name":"initramfs.cpio","part":"initramfs","version":"%s","sha256":"%s","size":%d}\n' \
-            "$(sed -n 's/.*"version":"\([^"]*\)".*/\1/p' "$agent_dir/artifact.json")" \
-            "$(file_sha256 "$guest/initramfs.cpio")" "$(stat -c %s "$guest/initramfs.cpio")"
+        local version; version=$(sed -n 's/.*"version":"\([^"]*\)".*/\1/p' "$agent_dir/artifact.json")
+        printf '    {"name":"initramfs.cpio","part":"initramfs","version":"%s","sha256":"%s","size":%d},\n' \
+            "$version" "$(file_sha256 "$guest/initramfs.cpio")" "$(stat -c %s "$guest/initramfs.cpio")"
+        printf '    {"name":"rehearsal.sqfs","part":"rehearsal","version":"%s","sha256":"%s","size":%d}\n' \
+            "$version" "$(file_sha256 "$guest/rehearsal.sqfs")" "$(stat -c %s "$guest/rehearsal.sqfs")"
         printf '  ]\n}\n'
     } >"$file"
     publish "$file" artifacts.json
@@ -120,6 +146,7 @@ write_manifest() {
 guest() {
     timed kernel kernel
     timed initramfs initramfs
+    timed rehearsal rehearsal
     write_manifest
 }
 
@@ -132,6 +159,7 @@ case ${1:-} in
     kernel)    [ $# -eq 1 ] || usage; timed kernel kernel ;;
     agent)     [ $# -eq 1 ] || usage; timed agent agent ;;
     initramfs) [ $# -eq 1 ] || usage; timed initramfs initramfs ;;
+    rehearsal) [ $# -eq 1 ] || usage; timed rehearsal rehearsal ;;
     guest)     [ $# -eq 1 ] || usage; timed guest guest ;;
     demo)      [ $# -eq 2 ] || usage; demo_out=$2; timed demo demo ;;
     *)         usage ;;

@@ -95,6 +95,7 @@ internal static partial class Daemon
         File.SetUnixFileMode(options.SocketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         Ready(logger, CommandLine.Version, options.SocketPath);
         WantTemplate(app.Services.GetRequiredService<CrxEngine>(), options, app.Lifetime.ApplicationStopping);
+        app.Services.GetRequiredService<MachinePool>().Start();
 
         // What starting up left behind would stay for as long as an idle daemon allocates little: about 13 MiB.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
@@ -209,13 +210,20 @@ internal static partial class Daemon
             parts.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<IImageSource>(static parts => parts.GetRequiredService<IImageStore>());
 
-        services.AddCri(new PodOptions
-        {
-            RootDirectory = options.RootDirectory,
-            DefaultVcpuCount = options.DefaultVcpus,
-            DefaultMemoryMiB = options.DefaultMemoryMiB,
-            ScratchMiB = options.ScratchMiB,
-        });
+        services.AddCri(
+            new PodOptions
+            {
+                RootDirectory = options.RootDirectory,
+                DefaultVcpuCount = options.DefaultVcpus,
+                DefaultMemoryMiB = options.DefaultMemoryMiB,
+                ScratchMiB = options.ScratchMiB,
+            },
+            new PoolOptions
+            {
+                MemoryMiB = options.PoolMemoryMiB,
+                Keep = TimeSpan.FromSeconds(options.PoolKeepSeconds),
+                RehearsalDisk = Path.Combine(options.GuestDirectory, "rehearsal.sqfs"),
+            });
 
         services.AddSingleton<NodeFactsReader>();
         services.AddSingleton<PodRunner>();

@@ -55,6 +55,14 @@ internal sealed record SphereletOptions
     [Range(0, 1_048_576, ErrorMessage = "template-budget-mib must be 0 to 1048576.")]
     public int TemplateBudgetMiB { get; set; } = 2048;
 
+    /// <summary>Host memory in MiB that machines started before their pods come may take together, 0 to 1048576; 0: none is started. Default 0.</summary>
+    [Range(0, 1_048_576, ErrorMessage = "pool-memory-mib must be 0 to 1048576.")]
+    public int PoolMemoryMiB { get; set; }
+
+    /// <summary>Seconds for which the arrival of a pod keeps machines of its size ready, 1 to 86400. Default 600.</summary>
+    [Range(1, 86_400, ErrorMessage = "pool-keep-seconds must be 1 to 86400.")]
+    public int PoolKeepSeconds { get; set; } = 600;
+
     /// <summary>How many images are pulled at once, 1 to 64. Default 3.</summary>
     [Range(1, 64, ErrorMessage = "max-parallel-pulls must be 1 to 64.")]
     public int MaxParallelPulls { get; set; } = 3;

@@ -36,6 +36,8 @@ internal static class SphereletSettings
         new("default-memory-mib", "Memory of a pod without memory limit [512]", static (options, text) => options.DefaultMemoryMiB = Number(text)),
         new("scratch-mib", "Size of a pod's writable disk, sparse [10240]", static (options, text) => options.ScratchMiB = Number(text)),
         new("template-budget-mib", "Disk space for saved guests that pods start from, 0 to boot each [2048]", static (options, text) => options.TemplateBudgetMiB = Number(text)),
+        new("pool-memory-mib", "Host memory for machines that are started before their pods come, 0 for none [0]", static (options, text) => options.PoolMemoryMiB = Number(text)),
+        new("pool-keep-seconds", "How long the arrival of a pod keeps such machines of its size ready [600]", static (options, text) => options.PoolKeepSeconds = Number(text)),
         new("max-parallel-pulls", "How many images are pulled at once [3]", static (options, text) => options.MaxParallelPulls = Number(text)),
         new("registries-conf", "A registries.conf instead of the host's own", static (options, text) => options.RegistriesConf = text),
         new("signature-policy", "A policy.json instead of the host's own", static (options, text) => options.SignaturePolicy = text),

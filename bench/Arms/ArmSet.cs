@@ -12,6 +12,9 @@ internal sealed class ArmSet : IAsyncDisposable
     /// <summary>The daemon's flag that says how much room templates may take; without room every machine boots.</summary>
     private const string TemplatesSetting = "--template-budget-mib";
 
+    /// <summary>The daemon's flag that says how much memory machines may take that are started before their pods come.</summary>
+    private const string PoolSetting = "--pool-memory-mib";
+
     private readonly List<Arm> _arms = [];
     private string _forwardingBefore = "";
 
@@ -91,6 +94,18 @@ internal sealed class ArmSet : IAsyncDisposable
         if (hasTemplates && Wanted(ArmNames.Clone))
         {
             yield return Own(ArmNames.Clone, "vks, machines are clones of a template", "10.202.0.0/16", common);
+        }
+
+        if (hasTemplates && Wanted(ArmNames.Pool))
+        {
+            yield return Own(ArmNames.Pool, "vks, clones that are started before their pods come", "10.204.0.0/16", [PoolSetting, "1024", .. common]);
+        }
+
+        if (settings.Before is { } before && Wanted(ArmNames.Before))
+        {
+            string folder = Path.Combine(directory, ArmNames.Before);
+            SphereletFiles others = new(Path.Combine(before, "spherelet"), Path.Combine(before, "guest"));
+            yield return new SphereletArm(ArmNames.Before, "vks, the build in " + before, folder, CniNetwork.Create(folder, "vksb-before", "10.205.0.0/16"), others, common);
         }
 
         if (Wanted(ArmNames.Containerd))

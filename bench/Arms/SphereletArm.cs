@@ -1,7 +1,11 @@
+using System.Diagnostics;
 using System.Net.Sockets;
+using System.Text.Json;
 using CliWrap;
 using CliWrap.Buffered;
 using Vks.Bench.Host;
+using Vks.Bench.Results;
+using Vks.Spherelet.Cri.V1;
 
 namespace Vks.Bench.Arms;
 
@@ -9,6 +13,11 @@ namespace Vks.Bench.Arms;
 internal sealed class SphereletArm(string name, string title, string directory, CniNetwork network, SphereletFiles files, IReadOnlyList<string> flags)
     : Arm(name, title, directory, network)
 {
+    /// <summary>A pool that has less room than this left is as full as it gets.</summary>
+    private const int MemberMiB = 100;
+
+    private static readonly TimeSpan s_refillPatience = TimeSpan.FromMinutes(1);
+
     /// <summary>Folders that are empty without pods.</summary>
     private static readonly string[] s_podFolders = ["root/machines", "root/pods", "root/cni/pods", "run/machines"];
 
@@ -23,6 +32,38 @@ internal sealed class SphereletArm(string name, string title, string directory, 
         "--root-directory", Path.Combine(Directory, "root"), "--runtime-directory", Path.Combine(Directory, "run"), "--guest-directory", files.GuestDirectory,
         "--nri-socket", "", "--nri-plugin-directory", "",
     ];
+
+    /// <summary>Whether machines are started before their pods come.</summary>
+    public bool HasPool => Name == ArmNames.Pool;
+
+    /// <summary>Waits until as many machines are ready as the daemon wants.</summary>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>How long that took, ms.</returns>
+    /// <exception cref="TimeoutException">A minute was not enough.</exception>
+    public async Task<double> WaitForPoolAsync(CancellationToken cancellationToken)
+    {
+        long begin = Stopwatch.GetTimestamp();
+        while (!await IsPoolFullAsync(cancellationToken))
+        {
+            if (Stopwatch.GetElapsedTime(begin) > s_refillPatience)
+            {
+                throw new TimeoutException(FormattableString.Invariant($"The pool was not full again after {s_refillPatience.TotalSeconds} s."));
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(20), cancellationToken);
+        }
+
+        return Stopwatch.GetElapsedTime(begin).TotalMilliseconds;
+    }
+
+    private async Task<bool> IsPoolFullAsync(CancellationToken cancellationToken)
+    {
+        StatusResponse status = await Cri.Runtime.StatusAsync(new StatusRequest { Verbose = true }, cancellationToken: cancellationToken);
+        using JsonDocument info = JsonDocument.Parse(status.Info["info"]);
+        JsonElement pool = info.RootElement.GetProperty("pool");
+        bool fits = pool.GetProperty("usedMiB").GetInt64() + MemberMiB < pool.GetProperty("budgetMiB").GetInt64();
+        return pool.GetProperty("machines").EnumerateArray().All(shelf => !fits || shelf.GetProperty("ready").GetInt32() >= shelf.GetProperty("wanted").GetInt32());
+    }
 
     /// <summary>Whether the daemon has a setting, by its own help.</summary>
     /// <param name="program">The daemon's program.</param>

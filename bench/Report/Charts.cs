@@ -5,7 +5,7 @@ namespace Vks.Bench.Report;
 /// <summary>The pictures of a result; each stands only where its series are.</summary>
 internal static class Charts
 {
-    private static readonly string[] s_arms = [ArmNames.Clone, ArmNames.Cold, ArmNames.Containerd];
+    private static readonly string[] s_arms = [ArmNames.Pool, ArmNames.Clone, ArmNames.Before, ArmNames.Cold, ArmNames.Containerd];
     private static readonly string[] s_boots = [ArmNames.Ours, ArmNames.OursTiny, ArmNames.StockMicrovm, ArmNames.StockQ35, ArmNames.StockPc];
     private static readonly string[] s_calls = ["RunPodSandbox", "CreateContainer", "StartContainer"];
 

@@ -9,6 +9,8 @@ internal static class Palette
     private static readonly Dictionary<string, string> s_arms = new(StringComparer.Ordinal)
     {
         [ArmNames.Clone] = "#0f766e",
+        [ArmNames.Pool] = "#b45309",
+        [ArmNames.Before] = "#a78bfa",
         [ArmNames.Cold] = "#2563eb",
         [ArmNames.Containerd] = "#9ca3af",
         [ArmNames.Host] = "#4b5563",

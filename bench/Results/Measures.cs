@@ -48,6 +48,9 @@ internal static class Measures
     /// <summary>ExecSync of <c>true</c>.</summary>
     public const string Exec = "ExecSync true";
 
+    /// <summary>How long a pool takes to stand as it stood before a pod took a machine, from the pod's removal on.</summary>
+    public const string Refill = "pool full again";
+
     /// <summary>Start of the n-th pod while the ones before it stay.</summary>
     public const string StartBeside = "start beside running pods";
 
@@ -78,6 +81,12 @@ internal static class ArmNames
 
     /// <summary>Pods of this project whose machines are clones of a template.</summary>
     public const string Clone = "clone";
+
+    /// <summary>As <see cref="Clone"/>, and machines are started before their pods come.</summary>
+    public const string Pool = "pool";
+
+    /// <summary>Another build of this project, with clones.</summary>
+    public const string Before = "before";
 
     /// <summary>The peer.</summary>
     public const string Containerd = "containerd";

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Vks.Bench.Arms;
+using Vks.Bench.Results;
 using Vks.Spherelet.Cri.V1;
 
 namespace Vks.Bench.Sections;
@@ -116,7 +117,7 @@ internal sealed class BenchPod : IAsyncDisposable
             new PodSandboxStatusRequest { PodSandboxId = Id, Verbose = true }, cancellationToken: cancellationToken);
         if (!_arm.IsOurs || !status.Info.TryGetValue("info", out string? text))
         {
-            return new MachineStart(false, stages);
+            return new MachineStart(_arm.IsOurs, false, false, stages);
         }
 
         using JsonDocument info = JsonDocument.Parse(text);
@@ -128,7 +129,11 @@ internal sealed class BenchPod : IAsyncDisposable
             }
         }
 
-        return new MachineStart(info.RootElement.TryGetProperty("template", out JsonElement template) && template.GetString() is { Length: > 0 }, stages);
+        return new MachineStart(
+            IsOurs: true,
+            info.RootElement.TryGetProperty("template", out JsonElement template) && template.GetString() is { Length: > 0 },
+            info.RootElement.TryGetProperty("pooled", out JsonElement pooled) && pooled.GetBoolean(),
+            stages);
     }
 
     /// <summary>StopPodSandbox; how long it took, ms.</summary>
@@ -165,9 +170,18 @@ internal sealed class BenchPod : IAsyncDisposable
 }
 
 /// <summary>How a machine came up.</summary>
+/// <param name="IsOurs">There is a machine; peers have none.</param>
 /// <param name="IsClone">From a template; else it booted.</param>
+/// <param name="IsPooled">Before its pod came.</param>
 /// <param name="Stages">How long each stage took, ms.</param>
-internal sealed record MachineStart(bool IsClone, IReadOnlyDictionary<string, double> Stages);
+internal sealed record MachineStart(bool IsOurs, bool IsClone, bool IsPooled, IReadOnlyDictionary<string, double> Stages)
+{
+    /// <summary>Whether that is what the arm stands for.</summary>
+    public bool IsAsNamed(string arm) => !IsOurs || (IsClone == (arm != ArmNames.Cold) && IsPooled == (arm == ArmNames.Pool));
+
+    /// <summary>In a few words.</summary>
+    public string Words => IsPooled ? "its machine was of the pool" : IsClone ? "its machine was a clone, started for it" : "its machine booted";
+}
 
 /// <summary>How long the start of a pod took, ms.</summary>
 /// <param name="Run">RunPodSandbox.</param>

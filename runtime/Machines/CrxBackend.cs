@@ -95,6 +95,11 @@ internal sealed partial class CrxBackend(
                 PidsMax = MaxThreads,
             });
             undo.Push("control group", async () => await cgroup.RemoveAsync(CancellationToken.None));
+            if (spec.Spare)
+            {
+                _ = cgroup.SetCpuShares(Cgroup.LeastShares);
+            }
+
             var filesStage = new StageTime("files", time.GetElapsedTime(begin));
 
             step = "booting it";

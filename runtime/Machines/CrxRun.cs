@@ -135,6 +135,15 @@ internal sealed class CrxRun : IMachineRun
     public string? SetCpuShares(long shares) => _parts.Cgroup.SetCpuShares(shares);
 
     /// <inheritdoc/>
+    public void Claim(MachineSpec spec)
+    {
+        Record(record => record with { Spec = spec });
+
+        // Without CPU shares on this host it had the usual weight all along.
+        _ = SetCpuShares(Cgroup.UsualShares);
+    }
+
+    /// <inheritdoc/>
     public async Task CleanAsync(CancellationToken cancellationToken)
     {
         await DisposeAsync();

@@ -61,6 +61,9 @@ internal interface IMachineRun : IAsyncDisposable
     /// <summary>Sets the machine's weight against others when the host's CPUs are scarce, on the scale of cgroup v1; null, or why that cannot be.</summary>
     string? SetCpuShares(long shares);
 
+    /// <summary>Keeps another spec of the machine, which is spare no more, and gives it the usual weight.</summary>
+    void Claim(MachineSpec spec);
+
     /// <summary>Deletes all that the machine had. Call after <see cref="Ended"/>; may be called again when it failed.</summary>
     Task CleanAsync(CancellationToken cancellationToken);
 }

@@ -25,6 +25,7 @@ public sealed partial class Machine : IAsyncDisposable
     /// <summary>Cancelled when the engine lets go of the machine.</summary>
     private readonly CancellationTokenSource _letGo = new();
     private readonly Task _driver;
+    private MachineSpec _spec;
     private Publication _publication;
     private IMachineRun? _run;
     private int _lettingGo;
@@ -32,7 +33,7 @@ public sealed partial class Machine : IAsyncDisposable
     /// <summary>A new machine, or one taken back from an earlier daemon.</summary>
     internal Machine(MachineSpec spec, IMachineBackend backend, ConsoleLog console, TimeProvider time, ILogger logger, IMachineRun? adopted = null)
     {
-        Spec = spec;
+        _spec = spec;
         _backend = backend;
         _console = console;
         _time = time;
@@ -57,7 +58,7 @@ public sealed partial class Machine : IAsyncDisposable
     public MachineId Id => Spec.Id;
 
     /// <summary>What it was asked to be.</summary>
-    public MachineSpec Spec { get; }
+    public MachineSpec Spec => Volatile.Read(ref _spec);
 
     /// <summary>The latest published state; safe to read from any thread.</summary>
     public MachineSnapshot Current => Volatile.Read(ref _publication).Snapshot;
@@ -83,6 +84,22 @@ public sealed partial class Machine : IAsyncDisposable
     /// <returns>Null when that is in force, else why it cannot be.</returns>
     public string? SetCpuShares(long shares) =>
         Current.State == MachineState.Running && Volatile.Read(ref _run) is { } run ? run.SetCpuShares(shares) : $"the machine is {Current.State}";
+
+    /// <summary>Makes a spare machine (<see cref="MachineSpec.Spare"/>) its taker's: from now on it outlives the daemon, with the weight of any other.</summary>
+    /// <param name="labels">What its owner wants to find again.</param>
+    /// <exception cref="MachineException"><see cref="MachineFault.WrongState"/>: it does not run any more, or is nobody's spare.</exception>
+    public void Claim(IReadOnlyDictionary<string, string> labels)
+    {
+        MachineSpec spare = Spec;
+        if (!spare.Spare || Current.State != MachineState.Running || Volatile.Read(ref _run) is not { } run)
+        {
+            throw new MachineException(MachineFault.WrongState, Id, $"Machine {Id.Prefix} cannot be taken: it is {(spare.Spare ? Current.State.ToString() : "somebody's already")}.");
+        }
+
+        MachineSpec taken = spare with { Spare = false, Labels = labels };
+        run.Claim(taken);
+        Volatile.Write(ref _spec, taken);
+    }
 
     /// <summary>The last lines of the guest's console, oldest first; at most 200.</summary>
     public IReadOnlyList<string> ConsoleTail => _console.Tail;

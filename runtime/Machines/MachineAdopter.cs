@@ -73,6 +73,11 @@ internal sealed partial class MachineAdopter(CrxEngineOptions options, UserIdPoo
             throw new InvalidDataException($"its record is that of machine {record.Spec.Id}");
         }
 
+        if (record.Spec.Spare)
+        {
+            throw new InvalidDataException("it was started before anybody needed it, and nobody took it");
+        }
+
         if (!record.Started || record.HostBootId != HostBoot.Id)
         {
             throw new InvalidDataException(record.Started ? "the host was booted since" : "its start was not finished");

@@ -24,6 +24,12 @@ public sealed record MachineSpec
     /// <summary>No page of its memory is ever shared: neither merged with equal pages of other machines (KSM) nor mapped from a template.</summary>
     public bool Isolated { get; init; }
 
+    /// <summary>
+    /// Started before anybody needs it: it weighs as little as can be against its neighbours, and a daemon that starts anew ends it instead of
+    /// taking it back. Until <see cref="Machine.Claim"/>.
+    /// </summary>
+    public bool Spare { get; init; }
+
     /// <summary>What the owner wants to find again after a restart; not read by the engine.</summary>
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
 }
@@ -33,7 +39,16 @@ public sealed record MachineSpec
 /// <param name="TapName">A tap interface in that namespace.</param>
 /// <param name="Mac">MAC of the guest's device, <c>02:11:22:33:44:55</c>.</param>
 /// <param name="Mtu">Bytes, 68 to 65535; given to the guest by virtio.</param>
-public sealed record NetworkAttachment(string NetnsPath, string TapName, string Mac, int Mtu);
+public sealed record NetworkAttachment(string NetnsPath, string TapName, string Mac, int Mtu)
+{
+    /// <summary>
+    /// A plug whose network is not made yet: address and MTU are told to the guest with its personality. Until then it has an address that
+    /// nobody has, and an MTU above all others, since the guest can only lower it.
+    /// </summary>
+    /// <param name="netnsPath">The network namespace.</param>
+    /// <param name="tapName">The tap in it.</param>
+    public static NetworkAttachment Unwired(string netnsPath, string tapName) => new(netnsPath, tapName, GuestSettings.TemplateMac, GuestSettings.TemplateMtu);
+}
 
 /// <summary>A disk that is plugged into a running machine.</summary>
 /// <param name="Serial">SCSI serial by which the guest finds it: 1 to 20 characters of <c>[A-Za-z0-9_-]</c>, unique in the machine.</param>

@@ -11,15 +11,18 @@ internal static class CriRegistration
     private const int MaxReceiveBytes = 16 * 1024 * 1024;
 
     /// <summary>Adds pods and the gRPC server. <see cref="PodService.AdoptAsync(CancellationToken)"/> is to be called before the first request.</summary>
-    public static IServiceCollection AddCri(this IServiceCollection services, PodOptions options)
+    public static IServiceCollection AddCri(this IServiceCollection services, PodOptions options, PoolOptions pool)
     {
         services.AddSingleton(options);
+        services.AddSingleton(pool);
         services.AddSingleton<PodTable>();
         services.AddSingleton<PodStore>();
         services.AddSingleton<PodShare>();
         services.AddSingleton<ContainerFollower>();
         services.AddSingleton<IPodHooks, NoPodHooks>();
         services.AddSingleton<ContainerService>();
+        services.AddSingleton<PoolRehearsal>();
+        services.AddSingleton<MachinePool>();
         services.AddSingleton<PodService>();
         services.AddSingleton<WritableLayers>();
         services.AddSingleton<PodMeter>();

@@ -64,6 +64,7 @@ internal static class PodWriter
             json.WriteNumber("memoryMiB", machine.Spec.MemoryMiB);
             json.WriteString("guestKernel", snapshot.KernelRelease ?? "");
             json.WriteString("template", snapshot.Template ?? "");
+            json.WriteBoolean("pooled", machine.Spec.Labels.ContainsKey(MachinePlan.PooledLabel));
             json.WriteStartObject("startMilliseconds");
             foreach (StageTime stage in snapshot.Stages)
             {

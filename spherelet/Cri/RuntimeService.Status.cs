@@ -35,11 +35,40 @@ internal sealed partial class RuntimeService
                 json.WriteNumber("machines", engine.Machines.Count);
                 json.WriteNumber("pods", table.Pods.Count);
                 json.WriteNumber("containers", table.Containers.Count);
+                WritePool(json, pool.Report);
             });
             response.Info["config"] = JsonSerializer.Serialize(settings, SettingsJson.Default.SphereletOptions);
         }
 
         return response;
+    }
+
+    private static void WritePool(Utf8JsonWriter json, PoolReport report)
+    {
+        const long MiB = 1024 * 1024;
+        json.WriteStartObject("pool");
+        json.WriteNumber("budgetMiB", report.BudgetBytes / MiB);
+        json.WriteNumber("usedMiB", report.Bytes / MiB);
+        json.WriteNumber("hits", report.Hits);
+        json.WriteNumber("misses", report.Misses);
+        json.WriteNumber("refills", report.Refills);
+        json.WriteNumber("failures", report.Failures);
+        json.WriteNumber("dropped", report.Dropped);
+        json.WriteNumber("refillMilliseconds", Math.Round(report.RefillTime.TotalMilliseconds));
+        json.WriteStartArray("machines");
+        foreach (PoolShelf shelf in report.Shelves)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("vcpus", shelf.Shape.VcpuCount);
+            json.WriteNumber("memoryMiB", shelf.Shape.MemoryMiB);
+            json.WriteNumber("ready", shelf.Ready);
+            json.WriteNumber("wanted", shelf.Wanted);
+            json.WriteNumber("usedMiB", shelf.Bytes / MiB);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
     }
 
     /// <summary>What is the same for every handler: the machine's kernel is.</summary>

@@ -12,6 +12,7 @@ internal sealed partial class RuntimeService(
     ContainerService containers,
     PodTable table,
     PodMeter meter,
+    MachinePool pool,
     WritableLayers layers,
     CrxEngine engine,
     IPodNetwork network,

@@ -5,6 +5,19 @@ namespace Vks.Spherelet.Network;
 /// <summary>The attachments of this host, one file each, so that DEL works after a restart of the daemon.</summary>
 internal sealed class CniAttachmentStore(string directory)
 {
+    private const string Attached = ".json";
+    private const string Reserved = ".reserved";
+
+    /// <summary>Notes that the pod has a namespace, or is about to, in which no plugin has been called.</summary>
+    public void Reserve(string podId)
+    {
+        Directory.CreateDirectory(directory);
+        File.Create(PathOf(podId, Reserved)).Dispose();
+    }
+
+    /// <summary>Whether that is all that is known of the pod.</summary>
+    public bool IsReserved(string podId) => File.Exists(PathOf(podId, Reserved)) && !File.Exists(PathOf(podId));
+
     /// <summary>Writes the attachment whole or not at all.</summary>
     public async Task SaveAsync(CniAttachment attachment, CancellationToken cancellationToken)
     {
@@ -36,7 +49,7 @@ internal sealed class CniAttachmentStore(string directory)
     }
 
     /// <summary>Whether the pod is in the store.</summary>
-    public bool Contains(string podId) => File.Exists(PathOf(podId));
+    public bool Contains(string podId) => File.Exists(PathOf(podId)) || File.Exists(PathOf(podId, Reserved));
 
     /// <summary>Forgets the pod. An unknown one is no error.</summary>
     public void Remove(string podId)
@@ -45,13 +58,14 @@ internal sealed class CniAttachmentStore(string directory)
         {
             File.Delete(PathOf(podId));
             File.Delete(PathOf(podId) + ".new");
+            File.Delete(PathOf(podId, Reserved));
         }
     }
 
     /// <summary>The ids of all pods in the store.</summary>
     public IReadOnlyList<string> List() => Directory.Exists(directory)
-        ? [.. Directory.EnumerateFiles(directory, "*.json").Select(static path => Path.GetFileNameWithoutExtension(path))]
+        ? [.. new[] { Attached, Reserved }.SelectMany(ending => Directory.EnumerateFiles(directory, "*" + ending)).Select(static path => Path.GetFileNameWithoutExtension(path)).Distinct()]
         : [];
 
-    private string PathOf(string podId) => Path.Combine(directory, podId + ".json");
+    private string PathOf(string podId, string ending = Attached) => Path.Combine(directory, podId + ending);
 }

@@ -6,16 +6,21 @@ namespace Vks.Spherelet.Network;
 
 /// <summary>Pod networks by CNI, with a tap for the microVM.</summary>
 /// <remarks>
-/// The attachment is stored before ADD runs and forgotten after DEL and the namespace are through, so whatever a crash leaves
-/// is found by <see cref="List"/> and can be torn down by an id alone.
+/// The id is stored before the namespace is made, the attachment before ADD runs, and both are forgotten after DEL and the namespace are through:
+/// whatever a crash leaves is found by <see cref="List"/> and can be torn down by an id alone.
 /// </remarks>
 internal sealed partial class CniPodNetwork(PodNetworkOptions options, ILogger<CniPodNetwork> logger) : IPodNetwork
 {
-    private const string InterfaceName = "eth0";
+    /// <summary>The name of the interface, in the namespace and in the guest.</summary>
+    internal const string InterfaceName = "eth0";
 
     private readonly CniConfigurationSource _source = new(options);
     private readonly CniInvoker _invoker = new(options);
     private readonly CniAttachmentStore _store = new(Path.Combine(options.StateDirectory, "pods"));
+
+    /// <inheritdoc/>
+    public Task<NetworkAttachment> PrepareAsync(string podId, CancellationToken cancellationToken) =>
+        NetworkTelemetry.TraceAsync("network prepare", () => PrepareOnceAsync(podId, cancellationToken));
 
     /// <inheritdoc/>
     public Task<PodNetwork> SetUpAsync(PodNetworkRequest request, CancellationToken cancellationToken) =>
@@ -109,19 +114,15 @@ internal sealed partial class CniPodNetwork(PodNetworkOptions options, ILogger<C
 
     private async Task<PodNetwork> SetUpOnceAsync(PodNetworkRequest request, CancellationToken cancellationToken)
     {
-        CniAttachment attachment = await PlanAsync(request, cancellationToken);
-        if (File.Exists(attachment.NetnsPath) || _store.Contains(request.PodId))
+        if (!_store.IsReserved(request.PodId))
         {
-            throw new NetworkException(
-                NetworkFault.HostFailed,
-                request.PodId,
-                $"Pod {request.PodId} cannot get a network: {attachment.NetnsPath} or a stored network of that id is there already. Tear it down first.");
+            await PrepareOnceAsync(request.PodId, cancellationToken);
         }
 
         try
         {
+            CniAttachment attachment = await PlanAsync(request, cancellationToken);
             await _store.SaveAsync(attachment, cancellationToken);
-            await PodNamespace.CreateAsync(request.PodId, cancellationToken);
             attachment = attachment with { Result = await _invoker.AddAsync(attachment, cancellationToken) };
             await _store.SaveAsync(attachment, cancellationToken);
             (string mac, int mtu) = await PodNamespace.JoinTapAsync(request.PodId, InterfaceName, cancellationToken);
@@ -138,7 +139,31 @@ internal sealed partial class CniPodNetwork(PodNetworkOptions options, ILogger<C
         catch (Exception)
         {
             // The caller's token may be the reason, and the undoing must be done all the same.
-            await UndoAsync(request, CancellationToken.None);
+            await UndoAsync(request.PodId, CancellationToken.None);
+            throw;
+        }
+    }
+
+    private async Task<NetworkAttachment> PrepareOnceAsync(string podId, CancellationToken cancellationToken)
+    {
+        string path = PodNamespace.PathOf(podId);
+        if (File.Exists(path) || _store.Contains(podId))
+        {
+            throw new NetworkException(
+                NetworkFault.HostFailed,
+                podId,
+                $"Pod {podId} cannot get a network: {path} or a stored network of that id is there already. Tear it down first.");
+        }
+
+        try
+        {
+            _store.Reserve(podId);
+            await PodNamespace.CreateAsync(podId, cancellationToken);
+            return NetworkAttachment.Unwired(path, PodNamespace.TapName);
+        }
+        catch (Exception)
+        {
+            await UndoAsync(podId, CancellationToken.None);
             throw;
         }
     }
@@ -220,16 +245,16 @@ internal sealed partial class CniPodNetwork(PodNetworkOptions options, ILogger<C
         return (result.Addresses, routes);
     }
 
-    private async Task UndoAsync(PodNetworkRequest request, CancellationToken cancellationToken)
+    private async Task UndoAsync(string podId, CancellationToken cancellationToken)
     {
         try
         {
-            await TearDownAsync(request.PodId, cancellationToken);
+            await TearDownAsync(podId, cancellationToken);
         }
         catch (NetworkException problem)
         {
             // What is left stays in the store, so that the next start of the daemon finds and removes it.
-            UndoFailed(problem, request.PodId);
+            UndoFailed(problem, podId);
         }
     }
 

@@ -1,9 +1,20 @@
+using Vks.Runtime.Machines;
+
 namespace Vks.Spherelet.Network;
 
 /// <summary>Gives pods their network: a namespace, an interface wired by CNI, and a tap for the microVM.</summary>
 internal interface IPodNetwork
 {
-    /// <summary>Makes the pod's namespace, runs CNI ADD and joins a tap to the CNI interface. On failure nothing is left.</summary>
+    /// <summary>Makes the pod's namespace with a tap for its machine, which can be started in it. No plugin is asked yet. On failure nothing is left.</summary>
+    /// <param name="podId">The pod sandbox id.</param>
+    /// <param name="cancellationToken">Ends the work and undoes what was done.</param>
+    /// <exception cref="NetworkException">What was tried, and what came back.</exception>
+    Task<NetworkAttachment> PrepareAsync(string podId, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Runs CNI ADD in the pod's namespace and joins the tap to the CNI interface; prepares the namespace first where that was not done. On failure
+    /// nothing is left.
+    /// </summary>
     /// <param name="request">The pod; must be given again to <see cref="TearDownAsync(PodNetworkRequest, CancellationToken)"/>, unchanged.</param>
     /// <param name="cancellationToken">Ends the work and undoes what was done.</param>
     /// <exception cref="NetworkException">What was tried, and what came back.</exception>

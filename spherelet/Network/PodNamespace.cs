@@ -24,9 +24,17 @@ internal static class PodNamespace
     /// <summary>The namespace's path.</summary>
     public static string PathOf(string podId) => $"{Directory}/{NameOf(podId)}";
 
-    /// <summary>Makes the namespace.</summary>
-    public static Task CreateAsync(string podId, CancellationToken cancellationToken) =>
-        IpBatch.RunAsync(podId, "ip", [], [$"netns add {NameOf(podId)}"], cancellationToken);
+    /// <summary>Makes the namespace with loopback up and the tap in it.</summary>
+    public static async Task CreateAsync(string podId, CancellationToken cancellationToken)
+    {
+        await IpBatch.RunAsync(podId, "ip", [], [$"netns add {NameOf(podId)}"], cancellationToken);
+        await IpBatch.RunAsync(
+            podId,
+            "ip",
+            ["-n", NameOf(podId)],
+            ["link set lo up", $"tuntap add dev {TapName} mode tap", $"link set {TapName} addrgenmode none up"],
+            cancellationToken);
+    }
 
     /// <summary>Deletes the namespace with all that is in it. One that is gone is no error.</summary>
     public static async Task DeleteAsync(string podId, CancellationToken cancellationToken)
@@ -37,24 +45,20 @@ internal static class PodNamespace
         }
     }
 
-    /// <summary>Makes the tap and joins it to the interface.</summary>
+    /// <summary>Joins the tap to the interface that CNI made.</summary>
     /// <returns>The interface's MAC, which the guest takes over, and its MTU.</returns>
     public static async Task<(string Mac, int Mtu)> JoinTapAsync(string podId, string interfaceName, CancellationToken cancellationToken)
     {
         string[] inNamespace = ["-n", NameOf(podId)];
-        string links = await IpBatch.RunAsync(
-            podId,
-            "ip",
-            ["-json", .. inNamespace],
-            ["link set lo up", $"tuntap add dev {TapName} mode tap", $"link set {TapName} addrgenmode none up", $"link show dev {interfaceName}"],
-            cancellationToken);
-        (string mac, int mtu) = ReadLink(links, podId, interfaceName);
+        Task<string> redirecting = IpBatch.RunAsync(podId, "tc", inNamespace, RedirectCommands(interfaceName), cancellationToken);
+        Task<string> looking = IpBatch.RunAsync(podId, "ip", ["-json", .. inNamespace], [$"link show dev {interfaceName}"], cancellationToken);
+        await Task.WhenAll(redirecting, looking);
+        (string mac, int mtu) = ReadLink(await looking, podId, interfaceName);
         if (mtu != 1500)
         {
             await IpBatch.RunAsync(podId, "ip", inNamespace, [$"link set {TapName} mtu {mtu}"], cancellationToken);
         }
 
-        await IpBatch.RunAsync(podId, "tc", inNamespace, RedirectCommands(interfaceName), cancellationToken);
         return (mac, mtu);
     }
 

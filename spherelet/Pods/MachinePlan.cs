@@ -1,6 +1,5 @@
 using Vks.Runtime.Guest.Protocol;
 using Vks.Runtime.Machines;
-using Vks.Spherelet.Network;
 
 namespace Vks.Spherelet.Pods;
 
@@ -21,22 +20,25 @@ internal static class MachinePlan
     /// <summary>The label under which a machine tells that it belongs to a pod.</summary>
     public const string PodLabel = "vks.pod";
 
+    /// <summary>The label of a machine that ran before its pod came.</summary>
+    public const string PooledLabel = "vks.pooled";
+
     /// <summary>SCSI serial by which the guest finds its scratch disk.</summary>
     public const string ScratchSerial = "scratch";
 
     /// <summary>Makes the spec.</summary>
     /// <param name="podId">64 hex digits.</param>
     /// <param name="config">The pod.</param>
-    /// <param name="network">Its network, or null for none.</param>
+    /// <param name="network">Where its network plugs in, or null for none.</param>
     /// <param name="shareDirectory">Host directory the guest sees.</param>
     /// <param name="options">Sizes of a pod that asks for none, and of its scratch disk.</param>
     /// <param name="host">The host: more than it has, only costs or cannot be had.</param>
-    public static MachineSpec ToSpec(string podId, PodConfig config, PodNetwork? network, string? shareDirectory, PodOptions options, HostSize host) => new()
+    public static MachineSpec ToSpec(string podId, PodConfig config, NetworkAttachment? network, string? shareDirectory, PodOptions options, HostSize host) => new()
     {
         Id = MachineId.Parse(podId),
         VcpuCount = VcpuCount(config.Resources, config.Overhead, options.DefaultVcpuCount, host),
         MemoryMiB = MemoryMiB(config.Resources, config.Overhead, options.DefaultMemoryMiB, host),
-        Network = network?.Attachment,
+        Network = network,
         ScratchMiB = options.ScratchMiB,
         SharedDirectory = shareDirectory,
         Isolated = config.RuntimeHandler == RuntimeHandlers.Isolated,

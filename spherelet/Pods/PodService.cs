@@ -13,6 +13,7 @@ internal sealed partial class PodService(
     CrxEngine engine,
     IPodNetwork network,
     ContainerService containers,
+    MachinePool pool,
     IPodHooks hooks,
     PodOptions options,
     TimeProvider time,
@@ -29,26 +30,30 @@ internal sealed partial class PodService(
     /// <exception cref="MachineException">The machine could not be started.</exception>
     public async Task<string> RunAsync(PodConfig config, CancellationToken cancellationToken)
     {
-        string id = PodId.New();
+        // What takes a machine of the pool takes its id too: everything the machine has on the host is named after it.
+        PoolMember? member = pool.TryTake(Plan(PodId.New(), config, NetworkAttachment.Unwired("/", "")));
+        string id = member?.Id ?? PodId.New();
         var undo = new UndoStack(id, logger);
         try
         {
+            undo.Push("the record", () => store.DeletePod(id));
+            undo.Push("the network", token => network.TearDownAsync(id, token));
+            undo.Push("the share", token => share.ReleasePodAsync(id, token));
+            undo.Push("the machine", token => engine.RemoveAsync(MachineId.Parse(id), token));
             table.PodNames.Reserve(config.Name, id);
             undo.Push("the name", () => table.PodNames.Release(config.Name, id));
             var record = new PodRecord { Id = id, Config = config, CreatedUnixNanoseconds = UnixTime.Nanoseconds(time.GetUtcNow()) };
-            undo.Push("the record", () => store.DeletePod(id));
             store.Save(record);
 
-            undo.Push("the network", token => network.TearDownAsync(NetworkRequest(record), token));
-            record = record with { Network = await network.SetUpAsync(NetworkRequest(record), cancellationToken) };
+            MachineSpec spec = Plan(id, config, member?.Machine.Spec.Network ?? await network.PrepareAsync(id, cancellationToken));
+            share.Prepare(id);
+            (Machine machine, PodNetwork wired) = await SideBySide.RunAsync(
+                token => member is null ? engine.CreateAsync(spec, token) : ClaimAsync(member, spec, token),
+                token => network.SetUpAsync(NetworkRequest(record), token),
+                cancellationToken);
+            record = record with { Network = wired };
             store.Save(record);
-
-            undo.Push("the share", token => share.ReleasePodAsync(id, token));
-            string shareDirectory = share.Prepare(id);
-            undo.Push("the machine", token => engine.RemoveAsync(MachineId.Parse(id), token));
-            MachineSpec spec = MachinePlan.ToSpec(id, config, record.Network, shareDirectory, options, HostSize.Here);
-            Machine machine = await engine.CreateAsync(spec, cancellationToken);
-            await ConfigureAsync(machine, record, cancellationToken);
+            machine = await ConfigureAsync(machine, spec, record, cancellationToken);
 
             var sandbox = new PodSandbox(record, machine, store);
             using IDisposable entry = await hooks.EnterAsync(cancellationToken);
@@ -171,6 +176,57 @@ internal sealed partial class PodService(
         table.PodNames.Release(record.Config.Name, record.Id);
     }
 
+    private MachineSpec Plan(string id, PodConfig config, NetworkAttachment plug) =>
+        MachinePlan.ToSpec(id, config, plug, store.ShareDirectory(id), options, HostSize.Here);
+
+    /// <summary>Makes a machine of the pool the pod's own; one that is no good any more is replaced by a fresh one.</summary>
+    private async Task<Machine> ClaimAsync(PoolMember member, MachineSpec spec, CancellationToken cancellationToken)
+    {
+        try
+        {
+            member.Machine.Claim(new Dictionary<string, string>(spec.Labels) { [MachinePlan.PooledLabel] = "true" });
+            return member.Machine;
+        }
+        catch (MachineException cause) when (cause.Fault == MachineFault.WrongState)
+        {
+            return await ReplaceAsync(spec, cause, cancellationToken);
+        }
+    }
+
+    /// <summary>Starts a machine for the pod in the place of one of the pool.</summary>
+    private async Task<Machine> ReplaceAsync(MachineSpec spec, Exception cause, CancellationToken cancellationToken)
+    {
+        pool.NoteFailure();
+        PooledMachineReplaced(cause, spec.Id);
+        await engine.RemoveAsync(spec.Id, cancellationToken);
+        return await engine.CreateAsync(spec, cancellationToken);
+    }
+
+    /// <summary>Gives the guest its personality. A machine of the pool that cannot take it is replaced: to have one is never a pod's misfortune.</summary>
+    private async Task<Machine> ConfigureAsync(Machine machine, MachineSpec spec, PodRecord record, CancellationToken cancellationToken)
+    {
+        if (!machine.Spec.Labels.ContainsKey(MachinePlan.PooledLabel))
+        {
+            await ConfigureAsync(machine, record, cancellationToken);
+            return machine;
+        }
+
+        using var patience = new CancellationTokenSource(options.PooledPatience, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        try
+        {
+            await ConfigureAsync(machine, record, either.Token);
+            return machine;
+        }
+        catch (Exception cause) when (!cancellationToken.IsCancellationRequested
+            && cause is OperationCanceledException or MachineException or GuestException { ConnectionLost: true })
+        {
+            Machine fresh = await ReplaceAsync(spec, cause, cancellationToken);
+            await ConfigureAsync(fresh, record, cancellationToken);
+            return fresh;
+        }
+    }
+
     private async Task ConfigureAsync(Machine machine, PodRecord record, CancellationToken cancellationToken)
     {
         string resolvConf = File.Exists(HostResolvConf) ? await File.ReadAllTextAsync(HostResolvConf, cancellationToken) : "";
@@ -198,6 +254,9 @@ internal sealed partial class PodService(
         PortMappings = record.Config.PortMappings,
         Annotations = record.Config.Annotations,
     };
+
+    [LoggerMessage(3188, LogLevel.Warning, "Machine {MachineId} of the pool is no good; the pod gets a fresh one")]
+    private partial void PooledMachineReplaced(Exception cause, MachineId machineId);
 
     [LoggerMessage(3140, LogLevel.Information, "Pod {PodId} runs: {Name}, {VcpuCount} vCPU, {MemoryMiB} MiB, {Addresses}")]
     private partial void PodRuns(string podId, PodName name, int vcpuCount, int memoryMiB, string addresses);

@@ -4,6 +4,7 @@ using OpenTelemetry.Metrics;
 using Vks.Runtime.Machines;
 using Vks.Spherelet.Cri;
 using Vks.Spherelet.Images;
+using Vks.Spherelet.Pods;
 
 namespace Vks.Spherelet.Telemetry;
 
@@ -16,7 +17,7 @@ internal static class MetricsEndpoint
         services.AddSingleton<ProcessMeter>();
         services.AddSingleton<PodOverheadMeter>();
         services.AddOpenTelemetry().WithMetrics(static metrics => metrics
-            .AddMeter(CriTelemetry.SourceName, ImageTelemetry.SourceName, MachineTelemetry.SourceName, ProcessMeter.MeterName, PodOverheadMeter.MeterName, "System.Runtime")
+            .AddMeter(CriTelemetry.SourceName, ImageTelemetry.SourceName, MachineTelemetry.SourceName, ProcessMeter.MeterName, PodOverheadMeter.MeterName, PoolTelemetry.MeterName, "System.Runtime")
             .AddPrometheusExporter());
     }
 

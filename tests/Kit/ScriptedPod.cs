@@ -26,7 +26,10 @@ internal sealed class ScriptedPod : IPodNetwork, IImageSource, IAsyncDisposable
         _engine = new CrxEngine(new CrxEngineOptions { RootDirectory = _directory, RuntimeDirectory = _directory }, Time, NullLoggerFactory.Instance);
         Follower = new ContainerFollower(Time, NullLogger<ContainerFollower>.Instance);
         Containers = new ContainerService(_table, _store, share, this, Follower, new NoPodHooks(), options, Time, NullLogger<ContainerService>.Instance);
-        Pods = new PodService(_table, _store, share, _engine, this, Containers, new NoPodHooks(), options, Time, NullLogger<PodService>.Instance);
+        PoolOptions poolOptions = new();
+        MachinePool pool = new(
+            _engine, this, share, _store, new PoolRehearsal(share, poolOptions, Time, NullLogger<PoolRehearsal>.Instance), options, poolOptions, Time, NullLogger<MachinePool>.Instance);
+        Pods = new PodService(_table, _store, share, _engine, this, Containers, pool, new NoPodHooks(), options, Time, NullLogger<PodService>.Instance);
     }
 
     public FakeTimeProvider Time { get; } = new();
@@ -107,6 +110,8 @@ internal sealed class ScriptedPod : IPodNetwork, IImageSource, IAsyncDisposable
         await _engine.DisposeAsync();
         System.IO.Directory.Delete(_directory, recursive: true);
     }
+
+    Task<NetworkAttachment> IPodNetwork.PrepareAsync(string podId, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     Task<PodNetwork> IPodNetwork.SetUpAsync(PodNetworkRequest request, CancellationToken cancellationToken) => throw new NotSupportedException();
 

@@ -61,6 +61,8 @@ internal sealed class ScriptedRun : IMachineRun
 
     public string? SetCpuShares(long shares) => null;
 
+    public void Claim(MachineSpec spec) => Note("claim");
+
     public Task AskPowerOffAsync(CancellationToken cancellationToken)
     {
         Note("poweroff");

@@ -34,6 +34,22 @@ internal static class Interfaces
         }
     }
 
+    /// <summary>Takes addresses and routes of a rehearsal back and leaves its interfaces down, so that they are found by who comes next.</summary>
+    internal static void Withdraw(GuestPersonality personality)
+    {
+        using var netlink = new Netlink();
+        foreach (GuestInterface had in personality.Interfaces)
+        {
+            int index = IndexOf(had.Name);
+            foreach (string address in had.Addresses)
+            {
+                netlink.Send(LinkMessages.Withdraw(index, address), $"Taking {address} from {had.Name}");
+            }
+
+            netlink.Send(LinkMessages.SetUp(index, false), $"Taking down {had.Name}");
+        }
+    }
+
     /// <summary>Goes through the kernel's and our code without changing anything.</summary>
     internal static void Look()
     {

@@ -8,7 +8,7 @@ namespace Vks.Agent.Network;
 /// <summary>The rtnetlink requests the agent makes. Pure: numbers and text in, messages out.</summary>
 internal static class LinkMessages
 {
-    private const ushort NewLink = 16, NewAddress = 20, NewRoute = 24, Create = 0x400, Replace = 0x100;
+    private const ushort NewLink = 16, NewAddress = 20, DeleteAddress = 21, NewRoute = 24, Create = 0x400, Replace = 0x100;
     private const byte MainTable = 254, BootProtocol = 3, UniverseScope = 0, LinkScope = 253, Unicast = 1;
     private const uint Up = 1;
 
@@ -60,6 +60,18 @@ internal static class LinkMessages
         }
 
         return message;
+    }
+
+    /// <summary>Takes an address with prefix from a link.</summary>
+    internal static NetlinkMessage Withdraw(int index, string cidr)
+    {
+        (IPAddress address, int prefix) = ParseCidr(cidr);
+        Span<byte> body = stackalloc byte[8];
+        body.Clear();
+        body[0] = Family(address);
+        body[1] = (byte)prefix;
+        BinaryPrimitives.WriteInt32LittleEndian(body[4..], index);
+        return new NetlinkMessage(DeleteAddress, 0, body).Add(2, address.GetAddressBytes());
     }
 
     /// <summary>Adds a route.</summary>

@@ -50,6 +50,14 @@ internal sealed class PodPersonality(Scratch scratch, Share share)
             ResizeShm(personality.ShmBytes);
             share.Configure(personality.ShareTag);
             await scratch.MountAsync(personality.ScratchDisk, cancellationToken);
+            if (personality.Rehearsal)
+            {
+                Interfaces.Withdraw(personality);
+                lock (_lock)
+                {
+                    _configured = false;
+                }
+            }
         }
         catch
         {

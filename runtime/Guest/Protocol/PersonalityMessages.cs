@@ -44,6 +44,12 @@ public sealed record GuestPersonality
 
     /// <summary>The user namespace that all containers of the pod live in, or null for the guest's own.</summary>
     public GuestUserNamespace? UserNamespace { get; init; }
+
+    /// <summary>
+    /// Nobody's: all of it is applied, then the network is taken back, and the guest goes on waiting for the personality of a pod. What stays is the
+    /// mounted scratch disk, which is that guest's alone.
+    /// </summary>
+    public bool Rehearsal { get; init; }
 }
 
 /// <summary>What the ids of a user namespace are outside of it.</summary>

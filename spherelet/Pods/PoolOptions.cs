@@ -1,0 +1,17 @@
+namespace Vks.Spherelet.Pods;
+
+/// <summary>Settings of the pool of machines that run before there are pods for them.</summary>
+internal sealed record PoolOptions
+{
+    /// <summary>Host memory that all of them may take together, in MiB; 0: no pool. Default 0.</summary>
+    public int MemoryMiB { get; init; }
+
+    /// <summary>How long the arrival of a pod keeps machines of its shape ready. Default 10 min.</summary>
+    public TimeSpan Keep { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>The disk that machines are tried on before they are ready: <c>rehearsal.sqfs</c> of the guest's files.</summary>
+    public string RehearsalDisk { get; init; } = "/usr/lib/vks/guest/rehearsal.sqfs";
+
+    /// <summary>How long the pool rests when no machine could be made ready. Default 30 s.</summary>
+    public TimeSpan Rest { get; init; } = TimeSpan.FromSeconds(30);
+}
