@@ -105,25 +105,30 @@ initramfs() {
     say "$guest/initramfs.cpio, $(($(stat -c %s "$guest/initramfs.cpio") / 1024)) KiB"
 }
 
-# A disk like those of images: a container of it runs crun and the agent, the only programs we have.
-# Everything that would make two builds differ is fixed, since the file is part of what is published.
+# A disk like those of images, with one small program and something to read. Everything that would make two builds
+# differ is fixed, since the file is part of what is published.
+write_rehearsal() {
+    local root=$WORK/root
+    mkdir -p "$root"
+    gcc -Os -static -nostdlib -fno-stack-protector -fno-asynchronous-unwind-tables -Wl,--build-id=none -o "$root/program" "$here/rehearsal/program.c" ||
+        fail "gcc could not build the rehearsal program"
+    strip -s "$root/program"
+    cp "$crun_dir/crun" "$root/data"
+    chmod 755 "$root" "$root/program" && chmod 644 "$root/data"
+    tar -C "$root" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf - . |
+        tar2sqfs -q -f -c zstd -X level=3 -b 131072 -j 1 "$OUT/rehearsal.sqfs" || fail "tar2sqfs could not write the rehearsal image"
+    printf '{"name":"rehearsal.sqfs","part":"rehearsal","version":"1","sha256":"%s","size":%d}\n' \
+        "$(file_sha256 "$OUT/rehearsal.sqfs")" "$(stat -c %s "$OUT/rehearsal.sqfs")" >"$OUT/artifact.json"
+}
+
 rehearsal() {
-    [ -n "${agent_dir:-}" ] || timed agent agent
-    part=rehearsal
     [ -n "${crun_dir:-}" ] || crun
+    part=rehearsal
     command -v tar2sqfs >/dev/null || fail "tar2sqfs is missing: apt-get install squashfs-tools-ng"
-    local work; work=$(mktemp -d)
-    mkdir -p "$work/root/bin" "$work/root/etc" "$guest"
-    cp "$crun_dir/crun" "$work/root/bin/crun"
-    cp "$agent_dir/vks-agent" "$work/root/bin/agent"
-    cp "$here/initramfs/passwd" "$here/initramfs/group" "$work/root/etc/"
-    chmod -R u=rwX,go=rX "$work/root"
-    chmod 755 "$work/root/bin/crun" "$work/root/bin/agent"
-    tar -C "$work/root" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf - . |
-        tar2sqfs -q -f -c zstd -X level=3 -b 131072 -j 1 "$work/rehearsal.sqfs" ||
-        { rm -rf "$work"; fail "tar2sqfs could not write the rehearsal image"; }
-    publish "$work/rehearsal.sqfs" rehearsal.sqfs
-    rm -rf "$work"
+    local stamp; stamp=$({ sha256sum <"$here/rehearsal/program.c"; declare -f write_rehearsal; echo "$crun_dir"; gcc --version; } | short_hash)
+    rehearsal_dir=$cache_root/rehearsal/$stamp
+    build_once "$rehearsal_dir" write_rehearsal
+    publish "$rehearsal_dir/rehearsal.sqfs" rehearsal.sqfs
     say "$guest/rehearsal.sqfs, $(($(stat -c %s "$guest/rehearsal.sqfs") / 1024)) KiB"
 }
 
@@ -132,11 +137,10 @@ write_manifest() {
     {
         printf '{\n  "artifacts": [\n'
         printf '    %s,\n' "$(cat "$kernel_dir/artifact.json")" "$(cat "$agent_dir/artifact.json")" "$(cat "$crun_dir/artifact.json")"
-        local version; version=$(sed -n 's/.*"version":"\([^"]*\)".*/\1/p' "$agent_dir/artifact.json")
         printf '    {"name":"initramfs.cpio","part":"initramfs","version":"%s","sha256":"%s","size":%d},\n' \
-            "$version" "$(file_sha256 "$guest/initramfs.cpio")" "$(stat -c %s "$guest/initramfs.cpio")"
-        printf '    {"name":"rehearsal.sqfs","part":"rehearsal","version":"%s","sha256":"%s","size":%d}\n' \
-            "$version" "$(file_sha256 "$guest/rehearsal.sqfs")" "$(stat -c %s "$guest/rehearsal.sqfs")"
+            "$(sed -n 's/.*"version":"\([^"]*\)".*/\1/p' "$agent_dir/artifact.json")" \
+            "$(file_sha256 "$guest/initramfs.cpio")" "$(stat -c %s "$guest/initramfs.cpio")"
+        printf '    %s\n' "$(cat "$rehearsal_dir/artifact.json")"
         printf '  ]\n}\n'
     } >"$file"
     publish "$file" artifacts.json

@@ -38,13 +38,19 @@ internal sealed class SphereletArm(string name, string title, string directory, 
 
     /// <summary>Waits until as many machines are ready as the daemon wants.</summary>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <returns>How long that took, ms.</returns>
+    /// <returns>How long that took, ms, and what the machines have of the host's memory for themselves, MiB.</returns>
     /// <exception cref="TimeoutException">A minute was not enough.</exception>
-    public async Task<double> WaitForPoolAsync(CancellationToken cancellationToken)
+    public async Task<(double Elapsed, double MemoryMiB)> WaitForPoolAsync(CancellationToken cancellationToken)
     {
         long begin = Stopwatch.GetTimestamp();
-        while (!await IsPoolFullAsync(cancellationToken))
+        while (true)
         {
+            (bool isFull, double memory) = await ReadPoolAsync(cancellationToken);
+            if (isFull)
+            {
+                return (Stopwatch.GetElapsedTime(begin).TotalMilliseconds, memory);
+            }
+
             if (Stopwatch.GetElapsedTime(begin) > s_refillPatience)
             {
                 throw new TimeoutException(FormattableString.Invariant($"The pool was not full again after {s_refillPatience.TotalSeconds} s."));
@@ -52,17 +58,17 @@ internal sealed class SphereletArm(string name, string title, string directory, 
 
             await Task.Delay(TimeSpan.FromMilliseconds(20), cancellationToken);
         }
-
-        return Stopwatch.GetElapsedTime(begin).TotalMilliseconds;
     }
 
-    private async Task<bool> IsPoolFullAsync(CancellationToken cancellationToken)
+    private async Task<(bool IsFull, double MemoryMiB)> ReadPoolAsync(CancellationToken cancellationToken)
     {
         StatusResponse status = await Cri.Runtime.StatusAsync(new StatusRequest { Verbose = true }, cancellationToken: cancellationToken);
         using JsonDocument info = JsonDocument.Parse(status.Info["info"]);
         JsonElement pool = info.RootElement.GetProperty("pool");
-        bool fits = pool.GetProperty("usedMiB").GetInt64() + MemberMiB < pool.GetProperty("budgetMiB").GetInt64();
-        return pool.GetProperty("machines").EnumerateArray().All(shelf => !fits || shelf.GetProperty("ready").GetInt32() >= shelf.GetProperty("wanted").GetInt32());
+        long used = pool.GetProperty("usedMiB").GetInt64();
+        bool fits = used + MemberMiB < pool.GetProperty("budgetMiB").GetInt64();
+        bool full = pool.GetProperty("machines").EnumerateArray().All(shelf => !fits || shelf.GetProperty("ready").GetInt32() >= shelf.GetProperty("wanted").GetInt32());
+        return (full, used);
     }
 
     /// <summary>Whether the daemon has a setting, by its own help.</summary>

@@ -36,6 +36,9 @@ internal sealed record BenchContext
     /// <summary>Moves the progress bar on by one.</summary>
     public required Action Step { get; init; }
 
+    /// <summary>Those whose pods differ once they run: a machine that was started before its pod came is a clone like others.</summary>
+    public IReadOnlyList<Arm> KindsOfPods => [.. Arms.Where(static arm => arm is not SphereletArm { HasPool: true })];
+
     /// <summary>The arms in an order that turns from round to round, so that none always comes first.</summary>
     public IEnumerable<Arm> InTurn(int round) => Enumerable.Range(0, Arms.Count).Select(index => Arms[(index + round) % Arms.Count]);
 }

@@ -16,12 +16,12 @@ internal sealed class IdleSection : ISection
     public string Title => "idle pods";
 
     /// <inheritdoc/>
-    public int CountSteps(BenchContext context) => context.Plan.IdlePods[^1] * context.Arms.Count;
+    public int CountSteps(BenchContext context) => context.Plan.IdlePods[^1] * context.KindsOfPods.Count;
 
     /// <inheritdoc/>
     public async Task RunAsync(BenchContext context, CancellationToken cancellationToken)
     {
-        foreach (Arm arm in context.Arms)
+        foreach (Arm arm in context.KindsOfPods)
         {
             List<BenchPod> pods = [];
             try

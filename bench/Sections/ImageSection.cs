@@ -16,7 +16,7 @@ internal sealed class ImageSection : ISection
     public string Title => "pulling an image";
 
     /// <inheritdoc/>
-    public int CountSteps(BenchContext context) => context.Plan.Pulls * context.Arms.Count;
+    public int CountSteps(BenchContext context) => context.Plan.Pulls * context.KindsOfPods.Count;
 
     /// <inheritdoc/>
     public async Task RunAsync(BenchContext context, CancellationToken cancellationToken)

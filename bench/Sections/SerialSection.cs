@@ -51,7 +51,9 @@ internal sealed class SerialSection : ISection
         if (arm is SphereletArm { HasPool: true } pool)
         {
             // The next arm is measured on a host that does nothing else; what the pool does meanwhile stands in a row of its own.
-            context.Recorder.Add(Name, Measures.Refill, arm.Name, "ms", await pool.WaitForPoolAsync(cancellationToken));
+            (double elapsed, double memory) = await pool.WaitForPoolAsync(cancellationToken);
+            context.Recorder.Add(Name, Measures.Refill, arm.Name, "ms", elapsed);
+            context.Recorder.Add(Name, "memory of the pool", arm.Name, "MiB", memory);
         }
 
         void Add(string measure, double milliseconds) => context.Recorder.Add(Name, measure, arm.Name, "ms", milliseconds);

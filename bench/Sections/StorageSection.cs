@@ -22,7 +22,7 @@ internal sealed partial class StorageSection : ISection
     public string Title => "reading and writing";
 
     /// <inheritdoc/>
-    public int CountSteps(BenchContext context) => context.Plan.StorageRounds * (context.Arms.Count + 1);
+    public int CountSteps(BenchContext context) => context.Plan.StorageRounds * (context.KindsOfPods.Count + 1);
 
     /// <inheritdoc/>
     public async Task RunAsync(BenchContext context, CancellationToken cancellationToken)
@@ -30,7 +30,7 @@ internal sealed partial class StorageSection : ISection
         List<(Arm Arm, BenchPod Pod)> pods = [];
         try
         {
-            foreach (Arm arm in context.Arms)
+            foreach (Arm arm in context.KindsOfPods)
             {
                 string folder = Path.Combine(arm.Directory, "volume");
                 Directory.CreateDirectory(folder);

@@ -15,7 +15,7 @@ internal sealed partial class CrxBackend(
     TimeProvider time,
     ILoggerFactory loggers) : IMachineBackend
 {
-    /// <summary>Memory QEMU itself may use beside the guest's: code, device models, TCG's translation buffer of 64 MiB.</summary>
+    /// <summary>Memory QEMU itself may use beside the guest's: code, device models, TCG's translation buffer of 96 MiB.</summary>
     private const long QemuOverheadMiB = 384;
 
     /// <summary>vCPUs, I/O and 9p worker threads of one QEMU; 64 of each kind at most.</summary>

@@ -12,6 +12,9 @@ public sealed record HostUsage
     /// <summary>Pages in memory, those shared with other processes counted in proportion: what the host would win at its end.</summary>
     public long ProportionalBytes { get; init; }
 
+    /// <summary>Pages that nobody else has, those of files left out: what the machine itself costs, whoever shares its template.</summary>
+    public long OwnBytes { get; init; }
+
     /// <summary>What the host's memory controller has on account of the machine, page cache included.</summary>
     public long GroupMemoryBytes { get; init; }
 
@@ -32,6 +35,7 @@ public sealed record HostUsage
         {
             ResidentBytes = Kibibytes(memory, "Rss:") * 1024,
             ProportionalBytes = Kibibytes(memory, "Pss:") * 1024,
+            OwnBytes = Kibibytes(memory, "Anonymous:") * 1024,
             GroupMemoryBytes = ReadGroup(cgroupName),
             CpuTime = cpuTime,
             Threads = threads,

@@ -282,7 +282,7 @@ internal sealed partial class MachinePool : IAsyncDisposable
             },
             _ending.Token);
         await _rehearsal.RunAsync(id, machine, _ending.Token);
-        return new PoolMember(id, shape, machine, _engine.MeasureHost(machine)?.ProportionalBytes ?? 0);
+        return new PoolMember(id, shape, machine, _engine.MeasureHost(machine)?.OwnBytes ?? 0);
     }
 
     private async Task DropAsync(TemplateShape shape)

@@ -7,5 +7,5 @@ namespace Vks.Spherelet.Pods;
 /// <param name="Id">64 hex digits, that nobody has been told yet.</param>
 /// <param name="Shape">What it is.</param>
 /// <param name="Machine">Its guest waits for a personality.</param>
-/// <param name="Bytes">What it took of the host's memory when it was ready, shared pages in proportion.</param>
+/// <param name="Bytes">What it had of the host's memory for itself when it was ready.</param>
 internal sealed record PoolMember(string Id, TemplateShape Shape, Machine Machine, long Bytes);

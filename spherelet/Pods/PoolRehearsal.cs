@@ -45,8 +45,8 @@ internal sealed partial class PoolRehearsal(PodShare share, PoolOptions options,
 
         string serial = ContainerPlan.DiskSerial(s_image.ImageId);
         await machine.AttachDiskAsync(new DiskAttachment(serial, options.RehearsalDisk, ReadOnly: true), cancellationToken);
-        await RunContainerAsync(id, machine, PidNamespace.Container, cancellationToken);
         await RunContainerAsync(id, machine, PidNamespace.Pod, cancellationToken);
+        await RunContainerAsync(id, machine, PidNamespace.Container, cancellationToken);
         await machine.DetachDiskAsync(serial, cancellationToken);
     }
 
@@ -59,7 +59,7 @@ internal sealed partial class PoolRehearsal(PodShare share, PoolOptions options,
         {
             Name = "rehearsal",
             Image = Serial,
-            Command = ["/bin/agent", "hold-pid-namespace"],
+            Command = ["/program"],
             Mounts = [new ContainerMount { ContainerPath = "/mnt/host", HostPath = Path.GetDirectoryName(options.RehearsalDisk)!, ReadOnly = true }],
             Security = new ContainerSecurity { PidNamespace = pids, Seccomp = pids == PidNamespace.Pod ? SeccompChoice.RuntimeDefault : SeccompChoice.Unconfined },
         };
@@ -81,7 +81,7 @@ internal sealed partial class PoolRehearsal(PodShare share, PoolOptions options,
 
     private static async Task ExecAsync(GuestClient guest, string containerId, CancellationToken cancellationToken)
     {
-        var command = new ExecSpec { ContainerId = containerId, ExecId = PodId.New(), Args = ["/bin/crun", "--version"] };
+        var command = new ExecSpec { ContainerId = containerId, ExecId = PodId.New(), Args = ["/program", "end"] };
         await using GuestCall<ExecResult> exec = await guest.OpenAsync(
             GuestMethods.Exec, command, GuestJson.Default.ExecSpec, GuestJson.Default.ExecResult, cancellationToken);
         await Task.WhenAll(DrainAsync(exec.Output, cancellationToken), DrainAsync(exec.Error, cancellationToken));

@@ -33,7 +33,7 @@ internal sealed class PoolTelemetry : IDisposable
             }),
             "{machine}",
             "Machines that stand ready, and how many should");
-        _gauges.CreateObservableGauge("vks.pool.memory", () => report().Bytes, "By", "Host memory that ready machines took when they were made, shared pages in proportion");
+        _gauges.CreateObservableGauge("vks.pool.memory", () => report().Bytes, "By", "Host memory that ready machines had for themselves when they were made ready");
     }
 
     /// <summary>A pod came.</summary>

@@ -89,11 +89,19 @@ public sealed class BenchTests
             ("RunPodSandbox", "serial", "run + create + start"), ("pod to first", "serial", "pod to first output byte"), ("ExecSync", "serial", "ExecSync true"),
         })
         {
-            JsonElement found = result.GetProperty("gates").EnumerateArray().Single(one => Text(one, "name").StartsWith(gate, StringComparison.Ordinal));
-            double expected = Middle(raw[(section, measure, Text(found, "ourArm"))]) / Middle(raw[(section, measure, "containerd")]);
-            if (Math.Abs(found.GetProperty("value").GetDouble() - expected) > 1e-9)
+            JsonElement[] ours = [.. result.GetProperty("gates").EnumerateArray().Where(one => Text(one, "name").StartsWith(gate, StringComparison.Ordinal))];
+            if (!ours.Select(static found => Text(found, "ourArm")).SequenceEqual(["clone", "pool"]))
             {
-                yield return $"{found} should have value {expected}";
+                yield return $"{gate} is not judged for clone and pool: {string.Join(", ", ours)}";
+            }
+
+            foreach (JsonElement found in ours)
+            {
+                double expected = Middle(raw[(section, measure, Text(found, "ourArm"))]) / Middle(raw[(section, measure, "containerd")]);
+                if (Math.Abs(found.GetProperty("value").GetDouble() - expected) > 1e-9)
+                {
+                    yield return $"{found} should have value {expected}";
+                }
             }
         }
     }

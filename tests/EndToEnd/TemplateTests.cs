@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Vks.Spherelet.Cri.V1;
 using Vks.Tests.Kit;
 
 namespace Vks.Tests.EndToEnd;
@@ -23,12 +22,11 @@ public sealed class TemplateTests(NodeLab lab)
         Assert.NotEqual("", await TemplateOfAsync(first));
         Assert.Equal(await TemplateOfAsync(first), await TemplateOfAsync(second));
 
-        string[] one = await LookAsync(first);
-        string[] two = await LookAsync(second);
+        IReadOnlyList<string> one = await GuestIdentity.LookAsync(lab, first, Token);
+        IReadOnlyList<string> two = await GuestIdentity.LookAsync(lab, second, Token);
 
-        string[] facts = ["boot_id", "uuid", "random bytes", "host name", "MAC address", "heap", "stack", "vdso"];
-        Assert.Equal(facts.Length, one.Length);
-        Assert.All(facts.Index(), fact => Assert.True(one[fact.Index] != two[fact.Index] && one[fact.Index].Length > 0, $"{fact.Item} is '{one[fact.Index]}' in both"));
+        Assert.Equal(GuestIdentity.Facts.Count, one.Count);
+        Assert.All(GuestIdentity.Facts.Index(), fact => Assert.True(one[fact.Index] != two[fact.Index] && one[fact.Index].Length > 0, $"{fact.Item} is '{one[fact.Index]}' in both"));
         Assert.Equal(first.Config.Hostname, one[3]);
     }
 
@@ -91,20 +89,6 @@ public sealed class TemplateTests(NodeLab lab)
         }
     }
 
-    private static async Task<string[]> LookAsync(PodUnderTest pod)
-    {
-        string container = await pod.StartAsync(Token, "sleep", "1000");
-        const string Script = """
-            cat /proc/sys/kernel/random/boot_id /proc/sys/kernel/random/uuid
-            head -c 16 /dev/urandom | od -An -tx1
-            hostname
-            cat /sys/class/net/eth0/address
-            for part in heap stack vdso; do grep -F "[$part]" /proc/self/maps | cut -d- -f1; done
-            """;
-        string text = await pod.ExecAsync(container, Token, "sh", "-c", Script);
-        return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
-    }
-
     private static List<int> QemusOf(string folder) =>
     [
         .. Directory.EnumerateDirectories("/proc").Select(process => int.TryParse(Path.GetFileName(process), CultureInfo.InvariantCulture, out int pid) ? pid : 0)
@@ -135,10 +119,5 @@ public sealed class TemplateTests(NodeLab lab)
 
     private async Task<string> TemplateOfAsync(PodUnderTest pod) => (await InfoAsync(pod)).GetProperty("template").GetString()!;
 
-    private async Task<JsonElement> InfoAsync(PodUnderTest pod)
-    {
-        PodSandboxStatusResponse status = await lab.Cri.Runtime.PodSandboxStatusAsync(
-            new PodSandboxStatusRequest { PodSandboxId = pod.Id, Verbose = true }, cancellationToken: Token);
-        return JsonDocument.Parse(status.Info.Values.Single()).RootElement.Clone();
-    }
+    private Task<JsonElement> InfoAsync(PodUnderTest pod) => GuestIdentity.InfoAsync(lab, pod, Token);
 }

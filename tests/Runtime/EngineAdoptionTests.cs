@@ -62,6 +62,26 @@ public sealed class EngineAdoptionTests
     }
 
     [Fact]
+    public async Task A_spare_machine_is_ended_and_one_that_was_claimed_is_taken_back_with_its_new_labels()
+    {
+        await using EngineLab lab = new();
+        await using CrxEngine first = lab.NewEngine();
+        MachineSpec[] specs = [EngineLab.NewSpec() with { Spare = true }, EngineLab.NewSpec() with { Spare = true }];
+        Machine[] machines = await Task.WhenAll(specs.Select(spec => first.CreateAsync(spec, Token))).WaitAsync(Deadline, Token);
+        machines[1].Claim(new Dictionary<string, string> { ["owner"] = "somebody" });
+        Assert.Throws<MachineException>(() => machines[1].Claim(new Dictionary<string, string>()));
+        await first.DisposeAsync();
+        Assert.Equal(2, lab.Qemus().Count);
+
+        Machine adopted = await AdoptOneAsync(lab, specs[1].Id);
+
+        Assert.Equal("somebody", adopted.Spec.Labels["owner"]);
+        Assert.False(adopted.Spec.Spare);
+        await PingAsync(adopted);
+        Assert.DoesNotContain(lab.Leftovers(specs[0].Id), thing => thing.Contains(specs[0].Id.Value, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Qemu_that_died_while_no_daemon_watched_is_cleaned_away()
     {
         await using EngineLab lab = new();

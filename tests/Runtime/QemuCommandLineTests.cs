@@ -46,7 +46,7 @@ public sealed class QemuCommandLineTests
         -nodefaults -no-user-config -display none -no-reboot
         -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
         -machine microvm,pit=on,pic=on,rtc=on,acpi=off,isa-serial=off,x-option-roms=off,auto-kernel-cmdline=on,memory-backend=ram0
-        -accel tcg,thread=multi,tb-size=64 -cpu max,-erms -smp 1 -m 512M -object memory-backend-ram,id=ram0,size=512M -global virtio-mmio.force-legacy=false
+        -accel tcg,thread=multi,tb-size=96 -cpu max,-erms -smp 1 -m 512M -object memory-backend-ram,id=ram0,size=512M -global virtio-mmio.force-legacy=false
         -kernel /proc/self/fd/15 -initrd /proc/self/fd/16
         -append console=hvc0 quiet loglevel=4 reboot=t panic=-1 rootfstype=ramfs rdinit=/init no_timer_check noapictimer tsc_early_khz=2596132 tsc=reliable
         -chardev socket,id=qmp,fd=10,server=on,wait=off -mon chardev=qmp,mode=control
