@@ -13,8 +13,8 @@ internal sealed class Cgroup
     /// <summary>The weight of a group that was given none, on the scale of cgroup v1.</summary>
     internal const long UsualShares = 1024;
 
-    /// <summary>The least weight that the kernel knows, on the same scale.</summary>
-    internal const long LeastShares = 2;
+    /// <summary>The weight of what nobody waits for, on the same scale: it goes on beside busy neighbours, and takes them next to nothing.</summary>
+    internal const long SpareShares = 64;
 
     // Daemons of one process (tests) share the parent; it must not go between another's making of parent and child.
     private static readonly Lock TreeLock = new();
@@ -85,7 +85,7 @@ internal sealed class Cgroup
     /// <returns>Null when it is in force, else why not.</returns>
     internal string? SetCpuShares(long shares)
     {
-        shares = Math.Clamp(shares, LeastShares, 262_144);
+        shares = Math.Clamp(shares, 2, 262_144);
         foreach (string folder in _folders)
         {
             // cpu.weight of v2 is 1 to 10000.

@@ -97,7 +97,7 @@ internal sealed partial class CrxBackend(
             undo.Push("control group", async () => await cgroup.RemoveAsync(CancellationToken.None));
             if (spec.Spare)
             {
-                _ = cgroup.SetCpuShares(Cgroup.LeastShares);
+                _ = cgroup.SetCpuShares(Cgroup.SpareShares);
             }
 
             var filesStage = new StageTime("files", time.GetElapsedTime(begin));
@@ -134,6 +134,12 @@ internal sealed partial class CrxBackend(
             }
             catch (MachineException exception) when (exception.Fault is MachineFault.QemuFailed or MachineFault.AgentFailed or MachineFault.BootTimedOut or MachineFault.DiskFailed)
             {
+                if (record.Spec.Spare)
+                {
+                    // With so little weight it may have been too slow, which speaks against nobody; and none boots for nobody.
+                    throw;
+                }
+
                 CloneFailed(exception, record.Spec.Id, template.Name);
                 plan.OnCloneFailed?.Invoke(template, exception.Fault);
             }

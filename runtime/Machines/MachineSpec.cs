@@ -25,8 +25,8 @@ public sealed record MachineSpec
     public bool Isolated { get; init; }
 
     /// <summary>
-    /// Started before anybody needs it: it weighs as little as can be against its neighbours, and a daemon that starts anew ends it instead of
-    /// taking it back. Until <see cref="Machine.Claim"/>.
+    /// Started before anybody needs it: it weighs a sixteenth of its neighbours, is not booted where its template gives no guest, and a daemon that
+    /// starts anew ends it instead of taking it back. Until <see cref="Machine.Claim"/>.
     /// </summary>
     public bool Spare { get; init; }
 

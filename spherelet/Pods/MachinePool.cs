@@ -268,7 +268,9 @@ internal sealed partial class MachinePool : IAsyncDisposable
 
     private async Task<PoolMember> MakeAsync(string id, TemplateShape shape)
     {
-        NetworkAttachment plug = await _network.PrepareAsync(id, _ending.Token);
+        using var patience = new CancellationTokenSource(_options.Patience, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, _ending.Token);
+        NetworkAttachment plug = await _network.PrepareAsync(id, either.Token);
         Machine machine = await _engine.CreateAsync(
             new MachineSpec
             {
@@ -280,8 +282,8 @@ internal sealed partial class MachinePool : IAsyncDisposable
                 SharedDirectory = _share.Prepare(id),
                 Spare = true,
             },
-            _ending.Token);
-        await _rehearsal.RunAsync(id, machine, _ending.Token);
+            either.Token);
+        await _rehearsal.RunAsync(id, machine, either.Token);
         return new PoolMember(id, shape, machine, _engine.MeasureHost(machine)?.OwnBytes ?? 0);
     }
 

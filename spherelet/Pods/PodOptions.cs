@@ -15,8 +15,8 @@ internal sealed record PodOptions
     /// <summary>Size of a pod's writable scratch disk in MiB, a sparse file; 0 for writable layers in guest memory. Default 10240.</summary>
     public int ScratchMiB { get; init; } = 10240;
 
-    /// <summary>How long a machine of the pool may take to become its pod; then a fresh one is started. Default 5 s.</summary>
-    public TimeSpan PooledPatience { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>How long a machine of the pool may take to become its pod; then a fresh one is started. Default 10 s.</summary>
+    public TimeSpan PooledPatience { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long the guest may take to power off before QEMU is killed. Default 3 s.</summary>
     public TimeSpan PowerOffGrace { get; init; } = TimeSpan.FromSeconds(3);

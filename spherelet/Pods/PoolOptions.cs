@@ -12,6 +12,9 @@ internal sealed record PoolOptions
     /// <summary>The disk that machines are tried on before they are ready: <c>rehearsal.sqfs</c> of the guest's files.</summary>
     public string RehearsalDisk { get; init; } = "/usr/lib/vks/guest/rehearsal.sqfs";
 
+    /// <summary>How long one machine may take to be made ready, from its namespace to the end of its rehearsal. Default 2 min: it has little weight.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(2);
+
     /// <summary>How long the pool rests when no machine could be made ready. Default 30 s.</summary>
     public TimeSpan Rest { get; init; } = TimeSpan.FromSeconds(30);
 }
