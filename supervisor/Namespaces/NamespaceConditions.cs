@@ -103,6 +103,12 @@ internal static class NamespaceConditions
 
     private static void SetZones(ConditionSet conditions, List<ZoneShare> zones, ClusterView view)
     {
+        if (zones.Count == 0)
+        {
+            conditions.Set(ZonesReady, false, "NoZones", "No zone is named, and no template has named any: its admission was not asked. Set spec.zones");
+            return;
+        }
+
         string[] faults = [.. zones.Where(zone => !zone.Ready).Select(zone => view.AvailabilityZones.Find("", zone.Name) switch
         {
             null => $"{zone.Name} is unknown: no Node has the label {NodeMarks.Zone}={zone.Name}",

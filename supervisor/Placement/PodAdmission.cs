@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using k8s;
 using Vks.Supervisor.Kubernetes;
 using Vks.Supervisor.Zones;
 
@@ -10,11 +11,24 @@ namespace Vks.Supervisor.Placement;
 /// </summary>
 internal sealed class PodAdmission(ClusterView view, PlacementBook book)
 {
-    /// <summary>Every pod has a RuntimeClass, so that quotas and schedulers count what its machine costs.</summary>
-    public static JsonObject Default(AdmissionRequest request) =>
-        request.Object["spec"]?["runtimeClassName"] is null
-            ? request.Allow(new JsonObject { ["op"] = "add", ["path"] = "/spec/runtimeClassName", ["value"] = OverheadController.Crx })
-            : request.Allow();
+    /// <summary>Every pod has a RuntimeClass with its overhead, so that quotas and schedulers count what its machine costs.</summary>
+    public JsonObject Default(AdmissionRequest request)
+    {
+        JsonNode? spec = request.Object["spec"];
+        if (spec?["runtimeClassName"] is not null)
+        {
+            return request.Allow();
+        }
+
+        List<JsonNode> patch = [new JsonObject { ["op"] = "add", ["path"] = "/spec/runtimeClassName", ["value"] = OverheadController.Crx }];
+        if (spec?["overhead"] is null && view.RuntimeClasses.Find("", OverheadController.Crx)?.Overhead?.PodFixed is { } overhead)
+        {
+            // The API server's own plugin, which would write it, has had its turn.
+            patch.Add(new JsonObject { ["op"] = "add", ["path"] = "/spec/overhead", ["value"] = JsonNode.Parse(KubernetesJson.Serialize(overhead)) });
+        }
+
+        return request.Allow([.. patch]);
+    }
 
     /// <summary>No pod begins on a host outside of its namespace's zones.</summary>
     public JsonObject Check(AdmissionRequest request)

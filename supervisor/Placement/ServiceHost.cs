@@ -55,7 +55,7 @@ internal sealed class ServiceHost(
         Scheduler<ExtenderArgs, IReadOnlyList<HostPriority>>(app, "prioritize", (args, _) => Task.FromResult(placement.Prioritize(args)));
         Scheduler<ExtenderPreemption, ExtenderPreemption>(app, "preempt", (args, _) => Task.FromResult(placement.Preempt(args)));
         Scheduler<ExtenderBindingArgs, ExtenderBindingResult>(app, "bind", placement.BindAsync);
-        Admission(app, "pods", static (request, _) => Task.FromResult(PodAdmission.Default(request)));
+        Admission(app, "pods", (request, _) => Task.FromResult(pods.Default(request)));
         Admission(app, "placement", (request, _) => Task.FromResult(pods.Check(request)));
         Admission(app, "namespaces", namespaces.DecideAsync);
     }

@@ -47,6 +47,9 @@ public sealed class ClusterLab : IAsyncLifetime
     /// <summary>The program under test.</summary>
     internal static string Binary => Environment.GetEnvironmentVariable("VKS_SUPERVISOR") ?? RepositoryRoot.Combine("artifacts", "bin", "Vks.Supervisor", "debug", "supervisor");
 
+    /// <summary>Minor version of Kubernetes.</summary>
+    internal int Minor { get; private set; }
+
     /// <summary>The API server's address.</summary>
     internal Uri Server => new($"https://127.0.0.1:{_port}/");
 
@@ -90,7 +93,7 @@ public sealed class ClusterLab : IAsyncLifetime
             "scheduler-config", "--certificates", Folder + "/placement", "--output", config, "--scheduler-kubeconfig", _pki.PathOf("scheduler.kubeconfig"),
             "--kubernetes", await VersionAsync(), "--service-address", ServiceAddress, "--leader-elect=false");
         await RunVerbAsync("install", "--kubeconfig", AdminConfig, "--service-url", $"https://{ServiceAddress}", "--service-ca", Folder + "/placement/ca.crt");
-        Start("kube-scheduler", ["--config", config, "--secure-port", "0", .. await NoPlainPortAsync()]);
+        Start("kube-scheduler", ["--config", config, "--secure-port", "0", .. NoPlainPort]);
     }
 
     /// <summary>Starts a Supervisor and waits until it leads.</summary>
@@ -152,7 +155,7 @@ public sealed class ClusterLab : IAsyncLifetime
 
     /// <summary>Makes what a manifest says, whatever comes of it.</summary>
     internal Task<BufferedCommandResult> TryApplyAsync(string manifest, string? user = null) =>
-        TryKubectlAsync(manifest, [.. user is null ? Array.Empty<string>() : ["--as", user, "--as-group", "system:authenticated"], .. user is null ? (string[])["apply", "-f", "-"] : ["create", "-f", "-"]]);
+        TryKubectlAsync($"---\n{manifest}", [.. user is null ? Array.Empty<string>() : ["--as", user, "--as-group", "system:authenticated"], .. user is null ? (string[])["apply", "-f", "-"] : ["create", "-f", "-"]]);
 
     /// <summary>One field of an object, or empty.</summary>
     internal async Task<string> FieldAsync(string subject, string path, string space = "default") =>
@@ -244,17 +247,19 @@ public sealed class ClusterLab : IAsyncLifetime
         Api = ApiClient.Open(AdminConfig);
         await UntilAsync(async () => (await TryKubectlAsync(null, "get", "--raw", "/readyz")).StandardOutput == "ok", () => "kube-apiserver is not ready", TimeSpan.FromSeconds(90));
 
+        Minor = int.Parse((await VersionAsync()).Split('.')[1], CultureInfo.InvariantCulture);
+
         // Nodes without kubelets send no heartbeats.
         Start("kube-controller-manager", [
             "--kubeconfig", _pki.PathOf("controller-manager.kubeconfig"), "--cert-dir", Folder + "/manager", "--leader-elect=false", "--use-service-account-credentials",
             "--root-ca-file", _pki.PathOf("ca.crt"), "--service-account-private-key-file", keys, "--secure-port", "0", "--node-monitor-grace-period", "10h",
-            "--concurrent-resource-quota-syncs", "5", "--resource-quota-sync-period", "10s", .. await NoPlainPortAsync()]);
+            "--concurrent-resource-quota-syncs", "5", "--resource-quota-sync-period", "10s", .. NoPlainPort]);
     }
 
     private void Start(string program, params IEnumerable<string> arguments) => _parts.Add(new LabProcess(Path.Combine(_programs, program), arguments));
 
     // Up to 1.23 there is a port without TLS on all addresses, unless it is turned off; later the flag is unknown.
-    private async Task<string[]> NoPlainPortAsync() => int.Parse((await VersionAsync()).Split('.')[1], CultureInfo.InvariantCulture) < 24 ? ["--port", "0"] : [];
+    private string[] NoPlainPort => Minor < 24 ? ["--port", "0"] : [];
 
     private async Task MakeNodesAsync()
     {

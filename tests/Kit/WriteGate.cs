@@ -138,8 +138,8 @@ internal sealed class WriteGate : IAsyncDisposable
         context.Abort();
     }
 
-    // Leases and events are made all the time and decide nothing.
+    // Leases and events are made all the time and decide nothing; what zones say of their namespaces is another controller's.
     private bool IsWrite(string method, string path, string body) =>
-        method is "POST" or "PUT" or "PATCH" or "DELETE" && !path.Contains("/leases", StringComparison.Ordinal) && !path.Contains("/events", StringComparison.Ordinal)
+        method is "POST" or "PUT" or "PATCH" or "DELETE" && !path.Contains("/leases", StringComparison.Ordinal) && !path.Contains("/events", StringComparison.Ordinal) && !path.Contains("/availabilityzones", StringComparison.Ordinal)
         && (path.Contains(_about, StringComparison.Ordinal) || body.Contains(_about, StringComparison.Ordinal));
 }

@@ -76,8 +76,9 @@ public sealed class LeaderTests(ClusterLab lab)
                 begun = true;
             }
 
-            // A Supervisor that finds nothing to do in this time has nothing to do.
-            bool wrote = await Task.WhenAny(held, Task.Delay(TimeSpan.FromSeconds(4), TestContext.Current.CancellationToken)) == held;
+            // Once it serves it has seen everything; one that then finds nothing to do for a while has nothing to do.
+            await lab.UntilAsync(() => Task.FromResult(held.IsCompleted || ClusterLab.CanConnect(lab.ServiceAddress)), () => mortal.Tail());
+            bool wrote = await Task.WhenAny(held, Task.Delay(TimeSpan.FromSeconds(6), TestContext.Current.CancellationToken)) == held;
             await mortal.KillAsync();
             gate.Release();
             if (!wrote)

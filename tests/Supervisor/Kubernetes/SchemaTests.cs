@@ -49,7 +49,7 @@ public sealed class SchemaTests(ClusterLab lab)
     {
         await lab.UpAsync();
 
-        BufferedCommandResult made = await lab.TryKubectlAsync($"{{ apiVersion: supervisor.vks.dev/v1alpha1, kind: {kind}, metadata: {{ name: rubbish }}, spec: {spec} }}", "create", "--validate=false", "-f", "-");
+        BufferedCommandResult made = await lab.TryKubectlAsync($"---\n{{ apiVersion: supervisor.vks.dev/v1alpha1, kind: {kind}, metadata: {{ name: rubbish }}, spec: {spec} }}", "create", "--validate=false", "-f", "-");
 
         Assert.NotEqual(0, made.ExitCode);
         Assert.Contains("is invalid", made.StandardError, StringComparison.Ordinal);
@@ -65,7 +65,7 @@ public sealed class SchemaTests(ClusterLab lab)
     {
         await lab.UpAsync();
 
-        BufferedCommandResult made = await lab.TryKubectlAsync($"{{ apiVersion: {group}/v1alpha1, kind: {kind}, metadata: {{ name: {name} }}, spec: {spec} }}", "create", "--validate=false", "-f", "-");
+        BufferedCommandResult made = await lab.TryKubectlAsync($"---\n{{ apiVersion: {group}/v1alpha1, kind: {kind}, metadata: {{ name: {name} }}, spec: {spec} }}", "create", "--validate=false", "-f", "-");
 
         Assert.NotEqual(0, made.ExitCode);
         Assert.Contains(field, made.StandardError, StringComparison.Ordinal);

@@ -121,6 +121,9 @@ public sealed class PlacementTests(ClusterLab lab)
 
         await lab.ApplyAsync(NamespaceLifeTests.Pod("alone", "early"));
         await lab.UntilAsync(async () => (await HostsAsync("alone")).Length == 1, () => "the pod is not placed");
+
+        // Upstream looks again at what waits when a node changes, or after a minute.
+        await lab.KubectlAsync("label", "node", "host-1a", "look=again");
         await lab.WaitAsync("pod/other", ".status.phase", "Running");
         await lab.KubectlAsync("delete", "pod", "other");
     }
