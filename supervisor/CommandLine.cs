@@ -24,6 +24,7 @@ internal static class CommandLine
         root.Subcommands.Add(Placement.SchedulerConfig.Command());
         root.Subcommands.Add(Placement.ExplainVerb.Command());
         root.Subcommands.Add(StatusVerb.Command());
+        root.Subcommands.Add(ControlPlane.InitVerb.Build());
         root.Subcommands.Add(ControlPlane.MemberVerbs.Build());
         Operations.OperationsVerbs.Build().ToList().ForEach(root.Subcommands.Add);
         return root;

@@ -1,3 +1,4 @@
+using System.Net;
 using Vks.Supervisor.Pki;
 
 namespace Vks.Supervisor.ControlPlane;
@@ -25,14 +26,19 @@ internal static class Kubeconfig
                 secret: true);
         }
 
-        // With everything in it: it is for copying.
-        string admin = Path.Combine(settings.PkiDirectory, MemberCertificates.Admin);
-        PrivateFiles.Write(
-            PathIn(settings, MemberCertificates.Admin),
-            Text(settings.Cluster, $"https://{MemberSettings.UrlHost(settings.FloatingAddress ?? settings.Address)}:{MemberSettings.ApiPort}",
-                $"certificate-authority-data: {Base64(Path.Combine(settings.PkiDirectory, AuthorityFiles.Kubernetes + ".crt"))}", MemberCertificates.Admin,
-                $"client-certificate-data: {Base64(admin + ".crt")}", $"client-key-data: {Base64(admin + ".key")}"),
-            secret: true);
+        PrivateFiles.Write(PathIn(settings, MemberCertificates.Admin), AdminText(settings.Cluster, settings.FloatingAddress ?? settings.Address, settings.PkiDirectory), secret: true);
+    }
+
+    /// <summary>The kubeconfig of a person with all rights, with everything in it: it is for copying.</summary>
+    /// <param name="cluster">The control plane's name.</param>
+    /// <param name="address">Where its API is.</param>
+    /// <param name="pki">Folder with the authority and the admin's certificate.</param>
+    public static string AdminText(string cluster, IPAddress address, string pki)
+    {
+        string admin = Path.Combine(pki, MemberCertificates.Admin);
+        return Text(
+            cluster, $"https://{MemberSettings.UrlHost(address)}:{MemberSettings.ApiPort}", $"certificate-authority-data: {Base64(Path.Combine(pki, AuthorityFiles.Kubernetes + ".crt"))}",
+            MemberCertificates.Admin, $"client-certificate-data: {Base64(admin + ".crt")}", $"client-key-data: {Base64(admin + ".key")}");
     }
 
     private static string Base64(string file) => Convert.ToBase64String(File.ReadAllBytes(file));

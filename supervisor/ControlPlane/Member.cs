@@ -37,6 +37,7 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
         }
 
         using FileStream only = MemberLock.Take(settings);
+        MemberProcess.RecordOf(settings).Write(Environment.ProcessId);
         await _address.EnsureAsync(stop);
         EnsureCertificates(all: false);
         AuditPolicy.Write(settings);

@@ -17,7 +17,10 @@ internal static class MemberVerbs
         Command member = new("member", "One member of the control plane, on this host");
         member.Subcommands.Add(Authorities());
         member.Subcommands.Add(Run());
+        member.Subcommands.Add(Start());
+        member.Subcommands.Add(Stop());
         member.Subcommands.Add(Status());
+        member.Subcommands.Add(State());
         return member;
     }
 
@@ -63,6 +66,42 @@ internal static class MemberVerbs
                 member.RenewCertificates();
             });
             await member.RunAsync(stop.Token);
+        });
+        return command;
+    }
+
+    private static Command Start()
+    {
+        Option<string> config = Config();
+        Command command = new("start", "Runs the member in the background; its own log is DIRECTORY/log/member.log") { config };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            string file = Path.GetFullPath(parsed.GetRequiredValue(config));
+            await new MemberProcess(MemberSettingsFile.Load(file), TimeProvider.System).StartAsync(file, cancellationToken);
+        });
+        return command;
+    }
+
+    private static Command Stop()
+    {
+        Option<string> config = Config();
+        Command command = new("stop", "Ends the member in order and waits for its end") { config };
+        command.SetAction((parsed, cancellationToken) => new MemberProcess(MemberSettingsFile.Load(parsed.GetRequiredValue(config)), TimeProvider.System).StopAsync(cancellationToken));
+        return command;
+    }
+
+    private static Command State()
+    {
+        Option<string> config = Config();
+        Command command = new("state", "Prints how the member is, as JSON; nothing when it does not run or there is no such member here") { config };
+        command.SetAction(parsed =>
+        {
+            string file = parsed.GetRequiredValue(config);
+            MemberState? state = File.Exists(file) ? new MemberProcess(MemberSettingsFile.Load(file), TimeProvider.System).State() : null;
+            if (state is not null)
+            {
+                parsed.InvocationConfiguration.Output.WriteLine(System.Text.Json.JsonSerializer.Serialize(state, MemberStateJson.Default.MemberState));
+            }
         });
         return command;
     }

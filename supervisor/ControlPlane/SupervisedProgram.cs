@@ -145,7 +145,7 @@ internal sealed partial class SupervisedProgram
         try
         {
             CommandResult result = await ended;
-            return result.ExitCode > 128 ? $"ended by signal {result.ExitCode - 128}" : $"ended with {result.ExitCode}";
+            return result.ExitCode is > 128 and <= 128 + 64 ? $"ended by signal {result.ExitCode - 128}" : $"ended with {result.ExitCode}";
         }
         catch (OperationCanceledException)
         {

@@ -3,6 +3,8 @@ using System.Globalization;
 using System.Net;
 using Vks.Supervisor.Configuration;
 using Vks.Supervisor.ControlPlane;
+using Vks.Supervisor.Hosts;
+using Vks.Supervisor.Pki;
 
 namespace Vks.Supervisor.Operations;
 
@@ -66,7 +68,7 @@ internal static class OperationsVerbs
         Dictionary<string, AskedHost> answers = new(StringComparer.Ordinal);
         foreach ((string host, IReadOnlyList<string> reach) in hosts)
         {
-            answers[host] = await new HostCommand(host, reach, reach.Count == 0 ? Environment.ProcessPath! : program, TimeProvider.System).AskAsync(question, cancellationToken);
+            answers[host] = await new CommandMemberHost(new HostSettings(host, "", reach), reach.Count == 0 ? Environment.ProcessPath! : program, TimeProvider.System).AskAsync(question, cancellationToken);
         }
 
         return PreflightRules.Judge(new PreflightPlan(AddressRanges.NetworkOf(settings.Address, settings.Prefix), settings.Link, addresses, ranges), answers);
@@ -138,7 +140,23 @@ internal static class OperationsVerbs
                 new HostQuestion(parsed.GetRequiredValue(link), addresses, parsed.GetValue(names) ?? [], parsed.GetValue(programs) ?? [], parsed.GetRequiredValue(directory)), cancellationToken);
             await parsed.InvocationConfiguration.Output.WriteLineAsync(found.ToJson());
         });
-        return new Command("host", "What concerns one host") { facts };
+        return new Command("host", "What concerns one host") { facts, Put() };
+    }
+
+    private static Command Put()
+    {
+        Option<string> path = new("--path") { Required = true, Description = "The file" };
+        Command command = new("put", "Writes standard input to a file for its owner only, whole or not at all") { path };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            string file = Path.GetFullPath(parsed.GetRequiredValue(path));
+            using MemoryStream bytes = new();
+            await using Stream input = Console.OpenStandardInput();
+            await input.CopyToAsync(bytes, cancellationToken);
+            PrivateFiles.MakeFolder(Path.GetDirectoryName(file)!);
+            PrivateFiles.Write(file, bytes.ToArray(), secret: true);
+        });
+        return command;
     }
 
     private static Option<string> Config() => new("--config") { Required = true, Description = "The settings file of the member on this host" };

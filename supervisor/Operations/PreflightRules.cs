@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using Vks.Supervisor.Configuration;
+using Vks.Supervisor.Hosts;
 
 namespace Vks.Supervisor.Operations;
 

@@ -158,17 +158,21 @@ internal sealed class ControlPlaneLab : IAsyncDisposable
         return new HttpClient(handler) { BaseAddress = new Uri($"https://{address}:{MemberSettings.ApiPort}"), Timeout = timeout };
     }
 
+    /// <summary>The end of every log, shortly.</summary>
+    public string Logs() => Logs(5);
+
     /// <summary>The end of every log.</summary>
-    public string Logs()
+    /// <param name="lines">Lines of each; four times as many of a member's own.</param>
+    public string Logs(int lines)
     {
         StringBuilder text = new();
         foreach ((int number, SupervisorProcess process) in _running)
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"---- member {number}{(process.HasEnded ? " (ended)" : "")}: {State(number)?.Why}").AppendJoin('\n', process.Log.Split('\n').TakeLast(20)).AppendLine();
+            text.AppendLine(CultureInfo.InvariantCulture, $"---- member {number}{(process.HasEnded ? " (ended)" : "")}: {State(number)?.Why}").AppendJoin('\n', process.Log.Split('\n').TakeLast(4 * lines)).AppendLine();
             string folder = Path.Combine(Folder(number), "log");
             foreach (string log in System.IO.Directory.Exists(folder) ? System.IO.Directory.GetFiles(folder, "*.log").Where(static file => !file.EndsWith("audit.log", StringComparison.Ordinal)) : [])
             {
-                text.AppendLine(CultureInfo.InvariantCulture, $"---- {log}").AppendLine(new LogFile(log).Tail(5));
+                text.AppendLine(CultureInfo.InvariantCulture, $"---- {log}").AppendLine(new LogFile(log).Tail(lines));
             }
         }
 

@@ -15,6 +15,10 @@ public sealed class MemberFaultTests(ITestOutputHelper output)
     /// <summary>On a machine that does something else at the same time, a choice of etcd's leader may take longer than on hosts of their own.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
+    private static readonly TimeSpan s_settle = TimeSpan.FromSeconds(3);
+
+    private static readonly TimeSpan s_soon = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan s_minute = TimeSpan.FromMinutes(1);
 
     [Fact]
@@ -42,7 +46,7 @@ public sealed class MemberFaultTests(ITestOutputHelper output)
             await File.WriteAllTextAsync(report, table, TestContext.Current.CancellationToken);
         }
 
-        Assert.All(gaps, static fault => Assert.All(fault.Value, gap => Assert.True(gap < TimeSpan.FromSeconds(10), $"{fault.Key}: {gap.TotalSeconds:0.0} s without API")));
+        Assert.All(gaps, static fault => Assert.All(fault.Value, gap => Assert.True(gap < s_soon, $"{fault.Key}: {gap.TotalSeconds:0.0} s without API")));
     }
 
     private static async Task<Dictionary<string, List<TimeSpan>>> RunAsync(int runs, IReadOnlyList<string> faults, TimeSpan pause)
@@ -59,7 +63,9 @@ public sealed class MemberFaultTests(ITestOutputHelper output)
         {
             foreach (string fault in faults)
             {
-                await lab.UntilAsync(() => lab.Holder() is not null, s_patience, $"a holder before '{fault}'");
+                // One fault at a time: a member that has just come back has not caught up yet.
+                await lab.UntilAsync(() => lab.Holder() is not null && lab.Numbers.All(number => lab.State(number) is { Ready: true, Etcd.Serves: true }), s_patience, $"all is well before '{fault}'");
+                await Task.Delay(s_settle, TestContext.Current.CancellationToken);
                 long begin = Stopwatch.GetTimestamp();
                 Func<Task> mend = await member.DoAsync(fault, lab.Holder()!.Value);
 
@@ -68,6 +74,10 @@ public sealed class MemberFaultTests(ITestOutputHelper output)
                 await mend();
                 await load.NextAsync(s_patience, lab.Logs);
                 gaps[fault].Add(load.LongestGap(begin));
+                if (gaps[fault][^1] > s_soon && Environment.GetEnvironmentVariable("VKS_FAULT_REPORT") is { } report)
+                {
+                    await File.AppendAllTextAsync(report + ".slow", $"{fault}, run {run + 1}: {gaps[fault][^1].TotalSeconds:0.0} s\n{lab.Logs(60)}\n", TestContext.Current.CancellationToken);
+                }
             }
         }
 

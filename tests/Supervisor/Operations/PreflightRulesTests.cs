@@ -1,4 +1,5 @@
 using System.Net;
+using Vks.Supervisor.Hosts;
 using Vks.Supervisor.Operations;
 
 namespace Vks.Tests.Supervisor.Operations;

@@ -1,4 +1,4 @@
-namespace Vks.Supervisor.Operations;
+namespace Vks.Supervisor.Hosts;
 
 /// <summary>What a host said, and between which times of this host.</summary>
 /// <param name="Facts">What it said.</param>

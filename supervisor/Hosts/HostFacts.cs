@@ -2,7 +2,7 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace Vks.Supervisor.Operations;
+namespace Vks.Supervisor.Hosts;
 
 /// <summary>What a host says of itself, as far as a control plane depends on it.</summary>
 internal sealed record HostFacts

@@ -6,7 +6,7 @@ using CliWrap;
 using CliWrap.Buffered;
 using Vks.Supervisor.Network;
 
-namespace Vks.Supervisor.Operations;
+namespace Vks.Supervisor.Hosts;
 
 /// <summary>Looks at this host. Reads only.</summary>
 /// <param name="time">The clock.</param>

@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace Vks.Supervisor.Operations;
+namespace Vks.Supervisor.Hosts;
 
 /// <summary>What a host is asked about.</summary>
 /// <param name="Link">Its management link.</param>

@@ -1,0 +1,147 @@
+using System.Net;
+using Vks.Supervisor.Configuration;
+using Vks.Supervisor.Hosts;
+using Vks.Supervisor.Operations;
+using Vks.Supervisor.Pki;
+
+namespace Vks.Supervisor.ControlPlane;
+
+/// <summary>Brings a control plane up on bare hosts. Each step looks at what is there first, so an interrupted run is run again, and goes on.</summary>
+/// <param name="settings">What is wanted.</param>
+/// <param name="folder">Where the authorities and the admin's kubeconfig are kept.</param>
+/// <param name="reach">How to reach a host.</param>
+/// <param name="tell">Takes a line for the person who waits.</param>
+/// <param name="time">The clock.</param>
+internal sealed class ControlPlaneInit(ControlPlaneSettings settings, string folder, Func<HostSettings, IMemberHost> reach, Action<string> tell, TimeProvider time)
+{
+    private static readonly TimeSpan s_ready = TimeSpan.FromMinutes(5);
+
+    private readonly IReadOnlyList<PlannedMember> _members = ControlPlanePlan.Members(settings);
+
+    private string Pki => Path.Combine(folder, "pki");
+
+    /// <summary>Does it.</summary>
+    /// <param name="cancellationToken">Ends it; what was begun stays, and the next run goes on from there.</param>
+    /// <returns>The admin's kubeconfig.</returns>
+    /// <exception cref="SupervisorException">Preflight found something severe, with everything that it found: nothing was changed. Or a host or member failed: run it again.</exception>
+    public async Task<string> RunAsync(CancellationToken cancellationToken)
+    {
+        Dictionary<string, MemberState?> states = [];
+        foreach (PlannedMember member in _members)
+        {
+            states[member.Name] = await Host(member).StateAsync(File(member), cancellationToken);
+        }
+
+        await PreflightAsync(states, cancellationToken);
+        AuthorityFiles.Ensure(Pki, settings.Name, time.GetUtcNow());
+        foreach (PlannedMember member in _members.Where(member => states[member.Name] is null))
+        {
+            await BringAsync(member, cancellationToken);
+            tell($"{member.Name}: starts on {member.Host.Name} at {member.Address}");
+        }
+
+        await ReadyAsync(cancellationToken);
+        return WriteKubeconfig();
+    }
+
+    private IMemberHost Host(PlannedMember member) => reach(member.Host);
+
+    private string File(PlannedMember member) => ControlPlanePlan.FileOf(settings, member);
+
+    private async Task PreflightAsync(Dictionary<string, MemberState?> states, CancellationToken cancellationToken)
+    {
+        // What members of ours have already is as it should be.
+        Dictionary<IPAddress, string> addresses = _members.Where(member => states[member.Name] is null).ToDictionary(static member => member.Address, static member => $"member {member.Name}");
+        addresses[settings.PatchAddress] = "the patch address";
+        if (states.Values.All(static state => state is null))
+        {
+            addresses[settings.FloatingAddress] = "the floating address";
+            foreach (int step in Enumerable.Range(_members.Count, 3 - _members.Count))
+            {
+                addresses[AddressRanges.Next(settings.FirstAddress, step)] = "a member's, later";
+            }
+        }
+
+        HostQuestion question = new(
+            settings.Link, [.. addresses.Keys], [],
+            [
+                settings.Etcd, .. new[] { MemberPrograms.ApiServer, MemberPrograms.ControllerManager, MemberPrograms.Scheduler }.Select(program => Path.Combine(settings.Programs, program)),
+                "ip", "perl", "setpriv", "setsid",
+            ],
+            settings.Directory);
+        Dictionary<string, AskedHost> answers = new(StringComparer.Ordinal);
+        foreach (PlannedMember member in _members)
+        {
+            answers[member.Host.Name] = await Host(member).AskAsync(question, cancellationToken);
+        }
+
+        List<(string, IPNetwork)> ranges = [("services", settings.Services), .. settings.Pods is { } pods ? [("pods", pods)] : Array.Empty<(string, IPNetwork)>()];
+        IReadOnlyList<Finding> findings = PreflightRules.Judge(
+            new PreflightPlan(AddressRanges.NetworkOf(settings.FirstAddress, settings.Prefix), settings.Link, addresses, ranges), answers);
+        foreach (Finding finding in findings.Where(static finding => !finding.Severe))
+        {
+            tell($"mind {finding.Check} on {finding.Host}: {finding.What}; fix: {finding.Fix}");
+        }
+
+        // Hosts of one name are a trouble of nodes; members are told apart by their own names.
+        string[] severe = [.. findings.Where(static finding => finding.Severe && finding.Check != "hostname").Select(static finding => $"{finding.Check} {finding.Host}: {finding.What}; fix: {finding.Fix}")];
+        if (severe.Length > 0)
+        {
+            throw new SupervisorException(SupervisorFault.Precondition, $"the hosts are not fit for a control plane, nothing was changed:\n  {string.Join("\n  ", severe)}");
+        }
+    }
+
+    private async Task BringAsync(PlannedMember member, CancellationToken cancellationToken)
+    {
+        string place = Path.Combine(ControlPlanePlan.DirectoryOf(settings, member), "pki");
+        foreach (string name in AuthorityFiles.All)
+        {
+            await Host(member).PutAsync(Path.Combine(place, name), await System.IO.File.ReadAllBytesAsync(Path.Combine(Pki, name), cancellationToken), cancellationToken);
+        }
+
+        string text = ControlPlanePlan.Text(settings, member, _members.Select(static other => other.Peer), join: false);
+        await Host(member).PutAsync(File(member), System.Text.Encoding.UTF8.GetBytes(text), cancellationToken);
+        await Host(member).StartAsync(File(member), cancellationToken);
+    }
+
+    private async Task ReadyAsync(CancellationToken cancellationToken)
+    {
+        long begin = time.GetTimestamp();
+        HashSet<string> told = [];
+        while (true)
+        {
+            Dictionary<string, MemberState?> states = [];
+            foreach (PlannedMember member in _members)
+            {
+                MemberState? state = states[member.Name] = await Host(member).StateAsync(File(member), cancellationToken);
+                if (state is { Ready: true } && told.Add(member.Name))
+                {
+                    tell($"{member.Name}: serves the API");
+                }
+            }
+
+            if (states.Values.All(static state => state is { Ready: true }) && states.Values.Count(static state => state!.HasFloatingAddress) == 1)
+            {
+                tell($"{settings.FloatingAddress}: with {states.Single(static state => state.Value!.HasFloatingAddress).Key}");
+                return;
+            }
+
+            if (time.GetElapsedTime(begin) > s_ready)
+            {
+                string why = string.Join("; ", states.Select(static state => $"{state.Key}: {(state.Value is null ? "does not run" : state.Value.Ready ? "serves the API" : state.Value.Why + ", etcd: " + state.Value.Etcd.Problem)}"));
+                throw new SupervisorException(SupervisorFault.ControlPlane, $"control plane {settings.Name} is not ready after {s_ready.TotalMinutes:0} min: {why}. Do: look at the logs in {settings.Directory}/*/log of the hosts, and run this again");
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(500), time, cancellationToken);
+        }
+    }
+
+    private string WriteKubeconfig()
+    {
+        CertificateWanted admin = new() { Name = MemberCertificates.Admin, Authority = AuthorityFiles.Kubernetes, CommonName = "vks-admin", Organization = "system:masters" };
+        new CertificateStore(Pki, TimeSpan.FromDays(365), time).Ensure([admin]);
+        string file = Path.Combine(folder, "kubeconfig");
+        PrivateFiles.Write(file, Kubeconfig.AdminText(settings.Name, settings.FloatingAddress, Pki), secret: true);
+        return file;
+    }
+}

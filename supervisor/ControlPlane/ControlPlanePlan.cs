@@ -1,0 +1,53 @@
+using System.Globalization;
+using Vks.Supervisor.Configuration;
+using Vks.Supervisor.Hosts;
+
+namespace Vks.Supervisor.ControlPlane;
+
+/// <summary>A control plane's settings to members, hosts and their settings files. Pure.</summary>
+internal static class ControlPlanePlan
+{
+    /// <summary>The members: one in each of three zones, or on the first hosts of one.</summary>
+    /// <param name="settings">The control plane.</param>
+    public static IReadOnlyList<PlannedMember> Members(ControlPlaneSettings settings)
+    {
+        IEnumerable<HostSettings> hosts = settings.Zones.Count == 3 ? settings.Zones.Select(zone => settings.Hosts.First(host => host.Zone == zone)) : settings.Hosts;
+        return [.. hosts.Take(settings.Replicas).Select((host, index) => new PlannedMember(
+            string.Create(CultureInfo.InvariantCulture, $"{settings.Name}-{index + 1}"), host, AddressRanges.Next(settings.FirstAddress, index)))];
+    }
+
+    /// <summary>Where a member's settings file is on its host.</summary>
+    /// <param name="settings">The control plane.</param>
+    /// <param name="member">The member.</param>
+    public static string FileOf(ControlPlaneSettings settings, PlannedMember member) => Path.Combine(DirectoryOf(settings, member), "member.yaml");
+
+    /// <summary>The folder of a member's files on its host.</summary>
+    /// <param name="settings">The control plane.</param>
+    /// <param name="member">The member.</param>
+    public static string DirectoryOf(ControlPlaneSettings settings, PlannedMember member) => Path.Combine(settings.Directory, member.Name);
+
+    /// <summary>A member's settings file.</summary>
+    /// <param name="settings">The control plane.</param>
+    /// <param name="member">The member.</param>
+    /// <param name="members">All members that etcd's cluster has when it starts for the first time.</param>
+    /// <param name="join">Whether the others run already.</param>
+    public static string Text(ControlPlaneSettings settings, PlannedMember member, IEnumerable<MemberPeer> members, bool join) => $$"""
+        # Written by supervisor init; it writes the file anew.
+        cluster: {{settings.Name}}
+        name: {{member.Name}}
+        directory: {{DirectoryOf(settings, member)}}
+        programs: {{settings.Programs}}
+        etcd: {{settings.Etcd}}
+        size: {{settings.Size.ToString().ToLowerInvariant()}}
+        link: {{settings.Link}}
+        prefix: {{settings.Prefix.ToString(CultureInfo.InvariantCulture)}}
+        address: "{{member.Address}}"
+        floatingAddress: "{{settings.FloatingAddress}}"
+        members:
+        {{string.Join('\n', members.Select(static peer => $"- {{ name: {peer.Name}, address: \"{peer.Address}\" }}"))}}
+        join: {{(join ? "true" : "false")}}
+        services: "{{settings.Services}}"
+        {{(settings.Pods is { } pods ? $"pods: \"{pods}\"" : "")}}
+
+        """;
+}

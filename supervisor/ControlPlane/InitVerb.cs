@@ -1,0 +1,27 @@
+using System.CommandLine;
+using Vks.Supervisor.Hosts;
+
+namespace Vks.Supervisor.ControlPlane;
+
+/// <summary><c>supervisor init</c>.</summary>
+internal static class InitVerb
+{
+    /// <summary>The verb.</summary>
+    public static Command Build()
+    {
+        Option<string> file = new("--file", "-f") { Required = true, Description = "The control plane's settings" };
+        Option<string?> state = new("--state-directory") { Description = "Where the authorities and the admin's kubeconfig are kept [/var/lib/vks-supervisor/NAME]" };
+        Command command = new("init", "Brings a control plane up on bare hosts; run again, it goes on where it was interrupted") { file, state };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            ControlPlaneSettings settings = ControlPlaneSettingsFile.Load(parsed.GetRequiredValue(file));
+            TextWriter output = parsed.InvocationConfiguration.Output;
+            string folder = parsed.GetValue(state) ?? Path.Combine("/var/lib/vks-supervisor", settings.Name);
+            ControlPlaneInit init = new(
+                settings, Path.GetFullPath(folder), host => new CommandMemberHost(host, settings.Supervisor, TimeProvider.System), output.WriteLine, TimeProvider.System);
+            string kubeconfig = await init.RunAsync(cancellationToken);
+            await output.WriteLineAsync($"export KUBECONFIG={kubeconfig}");
+        });
+        return command;
+    }
+}

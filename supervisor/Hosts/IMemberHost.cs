@@ -1,0 +1,34 @@
+using Vks.Supervisor.ControlPlane;
+
+namespace Vks.Supervisor.Hosts;
+
+/// <summary>A host as members are brought to it, run on it and taken from it.</summary>
+internal interface IMemberHost
+{
+    /// <summary>Asks it for its facts.</summary>
+    /// <param name="question">What about.</param>
+    /// <param name="cancellationToken">Ends the asking.</param>
+    /// <exception cref="SupervisorException"><see cref="SupervisorFault.Host"/>: it cannot be reached.</exception>
+    Task<AskedHost> AskAsync(HostQuestion question, CancellationToken cancellationToken);
+
+    /// <summary>Writes a file there, whole or not at all; its folder is made.</summary>
+    /// <param name="path">Where.</param>
+    /// <param name="bytes">What.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    Task PutAsync(string path, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken);
+
+    /// <summary>Starts a member; one that runs is no error. It goes on when nobody of ours is there any more.</summary>
+    /// <param name="settingsFile">Its settings on the host.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    Task StartAsync(string settingsFile, CancellationToken cancellationToken);
+
+    /// <summary>Stops a member in order; one that does not run is no error.</summary>
+    /// <param name="settingsFile">Its settings on the host.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    Task StopAsync(string settingsFile, CancellationToken cancellationToken);
+
+    /// <summary>How a member is; null when it does not run.</summary>
+    /// <param name="settingsFile">Its settings on the host.</param>
+    /// <param name="cancellationToken">Ends the asking.</param>
+    Task<MemberState?> StateAsync(string settingsFile, CancellationToken cancellationToken);
+}
