@@ -72,7 +72,7 @@ internal static class Program
         var personality = new PodPersonality(scratch, share);
         var crun = new Crun(reaper);
         var userNamespace = new PodUserNamespace(crun, personality);
-        var containers = new ContainerTable(new BundleSources(images, share, personality, userNamespace), crun, reaper, new PodPidNamespace(reaper));
+        var containers = new ContainerTable(new BundleSources(images, devices, share, personality, userNamespace), crun, reaper, new PodPidNamespace(reaper));
         var execs = new ExecTable(containers, crun, reaper, time);
         var calls = new GuestCalls(personality, new PortDialer(personality), new PowerSwitch(containers, scratch, time), new WarmUp(crun));
 

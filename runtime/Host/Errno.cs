@@ -28,6 +28,7 @@ internal static class Errno
         [LibC.EAGAIN] = ("EAGAIN", "resource temporarily unavailable"),
         [LibC.ENOMEM] = ("ENOMEM", "out of memory"),
         [LibC.EACCES] = ("EACCES", "permission denied"),
+        [LibC.ENOTBLK] = ("ENOTBLK", "not a block device"),
         [LibC.EBUSY] = ("EBUSY", "in use"),
         [LibC.EEXIST] = ("EEXIST", "exists already"),
         [LibC.ENODEV] = ("ENODEV", "no such device"),

@@ -27,6 +27,9 @@ internal static unsafe partial class NativeMethods
 
     internal const ulong TunSetIff = 0x400454ca; // _IOW('T', 202, int) of linux/if_tun.h
 
+    internal const ulong BlockGetReadOnly = 0x125e; // BLKROGET, _IO(0x12, 94) of linux/fs.h
+    internal const ulong BlockGetSize = 0x80081272; // BLKGETSIZE64, _IOR(0x12, 114, size_t) of linux/fs.h
+
     // The numbers of these three are the same on every architecture (Linux 5.1 and later).
     internal const int SyscallPidfdSendSignal = 424;
     internal const int SyscallPidfdOpen = 434;

@@ -104,7 +104,7 @@ internal sealed class CrxRun : IMachineRun
                 MachineFault.DiskFailed, _record.Spec.Id, $"Disk '{disk.Serial}' cannot be {disk.Path}: it is neither a file nor a block device.");
         }
 
-        using SafeFileHandle file = File.OpenHandle(
+        using SafeFileHandle file = kind == FileKind.BlockDevice || disk.Device is not null ? OpenDevice(disk) : File.OpenHandle(
             disk.Path,
             FileMode.Open,
             disk.ReadOnly ? FileAccess.Read : FileAccess.ReadWrite,
@@ -171,6 +171,20 @@ internal sealed class CrxRun : IMachineRun
         IReadOnlyList<string> lines = _parts.Process.LastLines;
         string words = lines.Count == 0 ? "without a word" : $"and said:\n  {string.Join("\n  ", lines)}\n";
         return string.Create(CultureInfo.InvariantCulture, $"(process {QemuPid}) {exit} {words}");
+    }
+
+    /// <summary>Paths of devices may lead to another one by now, numbers do not.</summary>
+    private SafeFileHandle OpenDevice(DiskAttachment disk)
+    {
+        SafeFileHandle file = HostBlockDevice.Open(disk.Path, disk.ReadOnly, out HostBlockDevice device);
+        if (disk.Device is null || disk.Device == device)
+        {
+            return file;
+        }
+
+        file.Dispose();
+        throw new MachineException(
+            MachineFault.DiskFailed, _record.Spec.Id, $"Disk '{disk.Serial}' was to be block device {disk.Device}, but {disk.Path} leads to {device} by now.");
     }
 
     private void ForgetDisk(string serial) =>

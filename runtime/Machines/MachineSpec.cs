@@ -1,3 +1,6 @@
+using System.Text.Json.Serialization;
+using Vks.Runtime.Host;
+
 namespace Vks.Runtime.Machines;
 
 /// <summary>What a machine is to be. Immutable; checked whole before anything is changed.</summary>
@@ -54,4 +57,9 @@ public sealed record NetworkAttachment(string NetnsPath, string TapName, string 
 /// <param name="Serial">SCSI serial by which the guest finds it: 1 to 20 characters of <c>[A-Za-z0-9_-]</c>, unique in the machine.</param>
 /// <param name="Path">Raw disk image or block device on the host.</param>
 /// <param name="ReadOnly">The guest cannot write; such a disk may be in many machines at once.</param>
-public sealed record DiskAttachment(string Serial, string Path, bool ReadOnly);
+public sealed record DiskAttachment(string Serial, string Path, bool ReadOnly)
+{
+    /// <summary>The host's block device that the path is to lead to; another one is refused. Null: whatever the path leads to.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public HostBlockDevice? Device { get; init; }
+}

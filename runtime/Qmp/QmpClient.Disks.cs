@@ -90,7 +90,12 @@ internal sealed partial class QmpClient
             Driver = disk.IsBlockDevice ? "host_device" : "file",
             Filename = string.Create(CultureInfo.InvariantCulture, $"/dev/fdset/{fdset}"),
             ReadOnly = disk.ReadOnly,
-            Locking = disk.ReadOnly ? "off" : "auto",
+
+            // Who may write to a device of the host at the same time is for whoever hands it out: a volume may be meant for several pods.
+            Locking = disk.ReadOnly || disk.IsBlockDevice ? "off" : "auto",
+
+            // A device's content is nobody else's to cache: what the guest has written is on the device, for all who read it there.
+            Cache = new QmpBlockCache { Direct = disk.IsBlockDevice },
         },
     };
 

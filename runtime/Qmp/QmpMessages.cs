@@ -88,7 +88,7 @@ internal sealed record QmpBlockFile
     /// <summary>Off: QEMU would otherwise want to open the descriptor a second time when its use changes.</summary>
     public bool AutoReadOnly { get; init; }
 
-    /// <summary><c>off</c> for read-only disks, which many guests share; <c>auto</c> for writable ones, so that no file is written by two.</summary>
+    /// <summary><c>off</c> for read-only disks, which many guests share, and for devices; <c>auto</c> for writable files, so that none is written by two.</summary>
     public required string Locking { get; init; }
 
     public string Aio { get; init; } = "threads";
@@ -100,9 +100,10 @@ internal sealed record QmpBlockFile
 
 internal sealed record QmpBlockCache
 {
-    /// <summary>False: through the host's page cache, which all guests of one image share.</summary>
+    /// <summary>False: through the host's page cache, which all guests of one image share. True: O_DIRECT.</summary>
     public bool Direct { get; init; }
 
+    /// <summary>False: what the guest flushes is flushed on the host.</summary>
     public bool NoFlush { get; init; }
 }
 

@@ -77,16 +77,9 @@ internal static class ContainerConfigReader
     private static ContainerDevice Device(V1.Device device)
     {
         string containerPath = PathRules.Absolute(device.ContainerPath.Length == 0 ? device.HostPath : device.ContainerPath, "devices.container_path");
-        if (!GuestDeviceList.Contains(device.HostPath))
-        {
-            throw Invalid(
-                "devices",
-                $"names '{device.HostPath}', a device of the host, which a machine does not have; its own are {string.Join(", ", GuestDeviceList.All)}");
-        }
-
         string access = device.Permissions.Length == 0 ? "rwm" : device.Permissions;
         return access.All(letter => letter is 'r' or 'w' or 'm')
-            ? new ContainerDevice(device.HostPath, containerPath, access)
+            ? new ContainerDevice(PathRules.Absolute(device.HostPath, "devices.host_path"), containerPath, access)
             : throw Invalid("devices.permissions", $"is '{access}'; it is made of r, w and m");
     }
 

@@ -67,7 +67,10 @@ internal static class Description
             User = record.User is { } user ? new User { Uid = user.Uid, Gid = user.Gid, AdditionalGids = { user.Groups } } : null,
             Linux = new LinuxContainer
             {
-                Devices = { config.Devices.Select(static device => new LinuxDevice { Path = device.ContainerPath, Type = "c" }) },
+                Devices = { config.Devices.Select(static device => new LinuxDevice
+                {
+                    Path = device.ContainerPath, Type = device.Device is null ? "c" : "b", Major = device.Device?.Major ?? 0, Minor = device.Device?.Minor ?? 0,
+                }) },
                 Resources = ResourceWords.Write(config.Resources),
                 OomScoreAdj = new OptionalInt { Value = config.OomScoreAdjust },
                 SeccompProfile = Of(config.Security),

@@ -41,7 +41,7 @@ internal static class DraftWriter
                 {
                     Process = process,
                     Annotations = made.Annotations.ToDictionary(),
-                    Devices = [.. config.Devices.Select(static device => new DeviceSpec(device.HostPath, device.ContainerPath, device.Access))],
+                    Devices = [.. config.Devices.Select(static device => device.ToSpec())],
                     Resources = config.Resources,
                     SeccompJson = asked.Linux.SeccompPolicy is { } policy ? SeccompWriter.Write(policy) : draft.Spec.SeccompJson,
                 },

@@ -1,4 +1,6 @@
+using System.Globalization;
 using Vks.Runtime.Guest.Protocol;
+using Vks.Runtime.Host;
 
 namespace Vks.Spherelet.Pods;
 
@@ -32,7 +34,7 @@ internal sealed record ContainerConfig
     /// <summary>Host paths and images that show in the container.</summary>
     public IReadOnlyList<ContainerMount> Mounts { get; init; } = [];
 
-    /// <summary>Devices of the guest.</summary>
+    /// <summary>Devices that every guest has, and block devices of the host.</summary>
     public IReadOnlyList<ContainerDevice> Devices { get; init; } = [];
 
     /// <summary>Labels, for filters.</summary>
@@ -101,10 +103,25 @@ internal sealed record ContainerMount
 }
 
 /// <summary>One device of a container.</summary>
-/// <param name="HostPath">As it was asked for; one of <see cref="GuestDeviceList"/>.</param>
+/// <param name="HostPath">As it was asked for: one of <see cref="GuestDeviceList"/>, or a path that leads to a block device of the host.</param>
 /// <param name="ContainerPath">Absolute path in the container.</param>
 /// <param name="Access">Of <c>r</c>, <c>w</c> and <c>m</c>.</param>
-internal sealed record ContainerDevice(string HostPath, string ContainerPath, string Access);
+internal sealed record ContainerDevice(string HostPath, string ContainerPath, string Access)
+{
+    /// <summary>The host's block device, once it was found; null for a device that every guest has.</summary>
+    public HostBlockDevice? Device { get; init; }
+
+    /// <summary>Nothing can be written to it.</summary>
+    public bool ReadOnly => !Access.Contains('w', StringComparison.Ordinal);
+
+    /// <summary>Serial of the disk it is in the machine: one for each block device and access, whatever path it was asked for by; null for a device that every guest has.</summary>
+    public string? DiskSerial => Device is { } device
+        ? string.Create(CultureInfo.InvariantCulture, $"dev-{device.Major}-{device.Minor}{(ReadOnly ? "-ro" : "")}")
+        : null;
+
+    /// <summary>What the guest is told.</summary>
+    public DeviceSpec ToSpec() => new(Device is null ? HostPath : "", ContainerPath, Access, DiskSerial);
+}
 
 /// <summary>Who a container's processes run as and what they may do.</summary>
 internal sealed record ContainerSecurity

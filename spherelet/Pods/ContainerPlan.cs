@@ -72,7 +72,7 @@ internal static class ContainerPlan
             PidTarget = security.PidTarget.Length == 0 ? null : security.PidTarget,
             PrivateIpc = security.PrivateIpc,
             PrivateNetwork = security.PrivateNetwork,
-            Devices = [.. config.Devices.Select(device => new DeviceSpec(device.HostPath, device.ContainerPath, device.Access))],
+            Devices = [.. config.Devices.Select(static device => device.ToSpec())],
             Resources = config.Resources,
             SeccompJson = security.Privileged ? null : security.Seccomp switch
             {

@@ -20,7 +20,7 @@ internal sealed record ContainerRecord
     /// <summary>What CRI calls image_ref.</summary>
     public required string ImageRef { get; init; }
 
-    /// <summary>Disks it needs, by serial: the image's and those of image volumes.</summary>
+    /// <summary>Disks it needs, by serial: the image's, those of image volumes, block devices of the host.</summary>
     public required IReadOnlyList<string> Disks { get; init; }
 
     /// <summary>Signal to stop with, 1 to 64.</summary>

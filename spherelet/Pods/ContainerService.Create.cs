@@ -1,4 +1,5 @@
 using Vks.Runtime.Guest.Protocol;
+using Vks.Runtime.Machines;
 using Vks.Spherelet.Images;
 
 namespace Vks.Spherelet.Pods;
@@ -22,7 +23,7 @@ internal sealed partial class ContainerService
             Config = config,
             ImageId = image.ImageId,
             ImageRef = image.ImageRef,
-            Disks = [.. volumes.Values.Prepend(image).Select(disk => ContainerPlan.DiskSerial(disk.ImageId)).Distinct()],
+            Disks = [.. volumes.Values.Prepend(image).Select(disk => ContainerPlan.DiskSerial(disk.ImageId)).Distinct(), .. BlockVolumes.Disks(config).Select(disk => disk.Serial)],
             StopSignal = ContainerPlan.StopSignal(config, image.Config),
             LogPath = LogPath(sandbox.Record.Config, config),
             CreatedUnixNanoseconds = UnixTime.Nanoseconds(time.GetUtcNow()),
@@ -39,11 +40,22 @@ internal sealed partial class ContainerService
             using IDisposable entry = await hooks.EnterAsync(cancellationToken);
             undo.Push("those who were asked", _ => hooks.ContainerNotCreatedAsync(sandbox, record));
             draft = await hooks.ContainerCreatesAsync(sandbox, draft, cancellationToken);
-            record = draft.Record;
+
+            // Plugins may have taken devices away.
+            string[] before = [.. BlockVolumes.Disks(record.Config).Select(disk => disk.Serial)];
+            record = draft.Record with { Disks = [.. draft.Record.Disks.Except(before), .. BlockVolumes.Disks(draft.Record.Config).Select(disk => disk.Serial)] };
             undo.Push("the record", () => store.DeleteContainer(sandbox.Id, id));
             store.Save(record);
 
-            await AcquireDisksAsync(sandbox, [image, .. volumes.Values], undo, cancellationToken);
+            await AcquireDisksAsync(
+                sandbox,
+                [
+                    .. volumes.Values.Prepend(image).DistinctBy(disk => disk.ImageId)
+                        .Select(disk => new DiskAttachment(ContainerPlan.DiskSerial(disk.ImageId), disk.DiskPath, ReadOnly: true)),
+                    .. BlockVolumes.Disks(record.Config),
+                ],
+                undo,
+                cancellationToken);
             undo.Push("the mounts", token => share.ReleaseContainerAsync(sandbox.Id, id, sandbox.QemuPid, token));
             IReadOnlyList<MountSpec> mounts = [.. await MountsAsync(sandbox, id, record.Config, volumes, cancellationToken), .. draft.ExtraMounts];
             undo.Push("the container in the guest", token => DeleteInGuestAsync(sandbox, id, token));
@@ -76,15 +88,14 @@ internal sealed partial class ContainerService
         return volumes;
     }
 
-    /// <summary>Plugs in each disk once, whatever the number of names it has.</summary>
+    /// <summary>Plugs in each disk unless another container has it.</summary>
     private static async Task AcquireDisksAsync(
-        PodSandbox sandbox, IEnumerable<ContainerImage> disks, UndoStack undo, CancellationToken cancellationToken)
+        PodSandbox sandbox, IReadOnlyList<DiskAttachment> disks, UndoStack undo, CancellationToken cancellationToken)
     {
-        foreach (ContainerImage disk in disks.DistinctBy(image => image.ImageId))
+        foreach (DiskAttachment disk in disks)
         {
-            string serial = ContainerPlan.DiskSerial(disk.ImageId);
-            await sandbox.AcquireDiskAsync(serial, disk.DiskPath, cancellationToken);
-            undo.Push($"disk {serial}", token => sandbox.ReleaseDiskAsync(serial, token));
+            await sandbox.AcquireDiskAsync(disk, cancellationToken);
+            undo.Push($"disk {disk.Serial}", token => sandbox.ReleaseDiskAsync(disk.Serial, token));
         }
     }
 

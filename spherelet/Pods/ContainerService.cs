@@ -36,6 +36,7 @@ internal sealed partial class ContainerService(
         config = config with
         {
             Mounts = [.. config.Mounts.Select(mount => mount.Image.Length == 0 ? mount : mount with { ImageId = volumes[mount.Image].ImageId })],
+            Devices = await BlockVolumes.FindAsync(config.Devices, cancellationToken),
         };
         string? seccomp = await ReadSeccompAsync(config.Security, cancellationToken);
         string id;

@@ -77,14 +77,14 @@ internal sealed class PodSandbox(PodRecord record, Machine? machine, PodStore st
     public void TellEnd(PodEvents events) => EndTold = TellEndAsync(events);
 
     /// <summary>Plugs a disk in unless a container has it plugged in already. Call with <see cref="Gate"/> held.</summary>
-    public async Task AcquireDiskAsync(string serial, string path, CancellationToken cancellationToken)
+    public async Task AcquireDiskAsync(DiskAttachment disk, CancellationToken cancellationToken)
     {
-        if (_diskUsers.GetValueOrDefault(serial) == 0)
+        if (_diskUsers.GetValueOrDefault(disk.Serial) == 0)
         {
-            await machine!.AttachDiskAsync(new DiskAttachment(serial, path, ReadOnly: true), cancellationToken);
+            await machine!.AttachDiskAsync(disk, cancellationToken);
         }
 
-        NoteDiskUser(serial);
+        NoteDiskUser(disk.Serial);
     }
 
     /// <summary>Counts a user of a disk that an earlier daemon plugged in.</summary>

@@ -140,6 +140,66 @@ public sealed class VolumeTests(KubernetesLab lab)
     }
 
     [Fact]
+    public async Task A_raw_block_volume_is_a_device_of_its_pods_and_can_be_given_for_reading_alone()
+    {
+        await using KubernetesNamespace space = await lab.NewNamespaceAsync();
+        string volume = "block-" + space.Name;
+        string device = (await lab.OnHostAsync("node-1", "sh", "-c", $"truncate -s 16M /var/lib/{volume}.img && losetup --find --show /var/lib/{volume}.img")).Trim();
+        try
+        {
+            await space.ApplyAsync($$"""
+                apiVersion: v1
+                kind: PersistentVolume
+                metadata: { name: {{volume}} }
+                spec:
+                  capacity: { storage: 16Mi }
+                  volumeMode: Block
+                  accessModes: [ ReadWriteOnce ]
+                  persistentVolumeReclaimPolicy: Delete
+                  storageClassName: {{volume}}
+                  local: { path: {{device}} }
+                  nodeAffinity: { required: { nodeSelectorTerms: [ { matchExpressions: [ { key: kubernetes.io/hostname, operator: In, values: [ node-1 ] } ] } ] } }
+                ---
+                apiVersion: v1
+                kind: PersistentVolumeClaim
+                metadata: { name: claim }
+                spec: { storageClassName: {{volume}}, volumeMode: Block, accessModes: [ ReadWriteOnce ], resources: { requests: { storage: 16Mi } } }
+                """);
+            await space.ApplyAsync(Pod("writes", "printf kept | dd of=/dev/xvda conv=fsync,notrunc 2>/dev/null && wc -c < /dev/xvda", readOnly: false));
+            await space.WaitAsync("pod/writes", ".status.phase", "Succeeded");
+            Assert.Equal("16777216\n", await space.KubectlAsync("logs", "writes"));
+            Assert.Equal("kept", await lab.OnHostAsync("node-1", "head", "-c", "4", device));
+            await space.KubectlAsync("delete", "pod", "writes");
+
+            await space.ApplyAsync(Pod("reads", "head -c 4 /dev/xvda; printf lost | dd of=/dev/xvda conv=notrunc 2>/dev/null || echo ' only read'", readOnly: true));
+            await space.WaitAsync("pod/reads", ".status.phase", "Succeeded");
+            Assert.Equal("kept only read\n", await space.KubectlAsync("logs", "reads"));
+        }
+        finally
+        {
+            await lab.TryKubectlAsync(null, "-n", space.Name, "delete", "pod", "--all");
+            await lab.TryKubectlAsync(null, "-n", space.Name, "delete", "pvc", "claim");
+            await lab.TryKubectlAsync(null, "delete", "pv", volume);
+            await lab.OnHostAsync("node-1", "losetup", "--detach", device);
+        }
+
+        string left = "";
+        await Eventually.TrueAsync(
+            async () => (left = await lab.OnHostAsync("node-1", "losetup", "--associated", $"/var/lib/{volume}.img")).Length == 0, TimeSpan.FromSeconds(30), () => left + lab.Logs(), Token);
+
+        static string Pod(string name, string command, bool readOnly) => $$"""
+            apiVersion: v1
+            kind: Pod
+            metadata: { name: {{name}} }
+            spec:
+              restartPolicy: Never
+              terminationGracePeriodSeconds: 0
+              containers: [ { name: c, image: IMAGE, command: [sh, -c, {{System.Text.Json.JsonSerializer.Serialize(command)}}], volumeDevices: [ { name: d, devicePath: /dev/xvda } ] } ]
+              volumes: [ { name: d, persistentVolumeClaim: { claimName: claim, readOnly: {{(readOnly ? "true" : "false")}} } } ]
+            """;
+    }
+
+    [Fact]
     public async Task A_local_volume_keeps_what_was_written_for_the_next_pod()
     {
         await using KubernetesNamespace space = await lab.NewNamespaceAsync();

@@ -8,7 +8,7 @@ using Vks.Runtime.Guest.Protocol;
 namespace Vks.Agent.Containers;
 
 /// <summary>What a bundle is built from.</summary>
-internal sealed record BundleSources(ImageMounts Images, Share Share, PodPersonality Personality, PodUserNamespace UserNamespace);
+internal sealed record BundleSources(ImageMounts Images, BlockDevices Disks, Share Share, PodPersonality Personality, PodUserNamespace UserNamespace);
 
 /// <summary>One container's directory, overlay and disks. All made by <see cref="CreateAsync"/>, all undone by <see cref="RemoveAsync"/>.</summary>
 internal sealed class Bundle
@@ -141,7 +141,13 @@ internal sealed class Bundle
         }
 
         User = Resolve(_spec.Process);
-        _devices = GuestDevices.Of(_spec);
+        var disks = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string serial in _spec.Devices.Select(device => device.Disk).OfType<string>().Distinct())
+        {
+            disks[serial] = await _sources.Disks.FindAsync(serial, cancellationToken);
+        }
+
+        _devices = GuestDevices.Of(_spec, disks, new DeviceOwner(User, _userNamespace?.Map));
         foreach (MountSpec mount in _spec.Mounts)
         {
             _mountSources.Add(await SourceOfAsync(mount, cancellationToken));

@@ -49,7 +49,7 @@ internal static class OciConfigWriter
     {
         Process = Process(spec, spec.Process, facts.User),
         Root = new OciRoot("rootfs", spec.ReadOnlyRoot),
-        Mounts = [.. BaseMounts(spec, facts), .. spec.Mounts.Select((mount, i) => Mount(mount, facts.MountSources[i]))],
+        Mounts = [.. BaseMounts(spec, facts), .. spec.Mounts.Select((mount, i) => Mount(mount, facts.MountSources[i])), .. facts.Devices.Where(device => device.BoundFrom is not null).Select(Bound)],
         Annotations = spec.Annotations.Count > 0 ? spec.Annotations : null,
         Linux = new OciLinux
         {
@@ -57,7 +57,7 @@ internal static class OciConfigWriter
             UidMappings = facts.UserNamespace is { } uids ? OciIdMapping.Of(uids.Map.Uids) : null,
             GidMappings = facts.UserNamespace is { } gids ? OciIdMapping.Of(gids.Map.Gids) : null,
             CgroupsPath = facts.CgroupsPath,
-            Devices = facts.Devices.Count > 0 ? [.. facts.Devices.Select(device => device.Node)] : null,
+            Devices = facts.Devices.Any(device => device.BoundFrom is null) ? [.. facts.Devices.Where(device => device.BoundFrom is null).Select(device => device.Node)] : null,
             Resources = Resources(spec.Resources, facts.Hardware) with { Devices = DeviceRules(spec.Privileged, facts.Devices) },
             MaskedPaths = spec.Privileged || spec.MaskedPaths.Count == 0 ? null : spec.MaskedPaths,
             ReadonlyPaths = spec.Privileged || spec.ReadOnlyPaths.Count == 0 ? null : spec.ReadOnlyPaths,
@@ -172,6 +172,8 @@ internal static class OciConfigWriter
         bool bind = mount.Options.Any(option => option is "bind" or "rbind");
         return new OciMount(mount.Destination, "bind", source, bind ? mount.Options : ["rbind", .. mount.Options]);
     }
+
+    private static OciMount Bound(GuestDevice device) => new(device.Node.Path, "bind", device.BoundFrom!, ["bind", "rw"]);
 
     private static IEnumerable<OciNamespace> Namespaces(ContainerSpec spec, BundleFacts facts)
     {

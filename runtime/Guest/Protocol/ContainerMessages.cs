@@ -80,11 +80,12 @@ public enum PidNamespace
     Guest = 3,
 }
 
-/// <summary>One device of the guest that shows in a container.</summary>
-/// <param name="GuestPath">Absolute path in the guest, <c>/dev/fuse</c>.</param>
+/// <summary>One device that shows in a container: one every guest has, or a disk.</summary>
+/// <param name="GuestPath">Absolute path in the guest, <c>/dev/fuse</c>; ignored for a disk.</param>
 /// <param name="ContainerPath">Absolute path in the container.</param>
 /// <param name="Access">Of <c>r</c>, <c>w</c> and <c>m</c> (make a node for it).</param>
-public sealed record DeviceSpec(string GuestPath, string ContainerPath, string Access);
+/// <param name="Disk">SCSI serial of the hot-plugged disk it is, or null. Its node belongs to the user of the container's first process.</param>
+public sealed record DeviceSpec(string GuestPath, string ContainerPath, string Access, string? Disk = null);
 
 /// <summary>A process of a container: the first one or an exec.</summary>
 public sealed record ProcessSpec
