@@ -189,6 +189,7 @@ internal static partial class Daemon
             BootTimeout = TimeSpan.FromSeconds(options.BootTimeoutSeconds),
             TemplateBudgetMiB = options.TemplateBudgetMiB,
             FirstUserId = (uint)options.FirstUserId,
+            ClockInterval = TimeSpan.FromSeconds(options.GuestClockIntervalSeconds),
         });
         services.AddSingleton<CrxEngine>();
 

@@ -39,6 +39,10 @@ internal sealed record SphereletOptions
     [Range(65_536L, 4_294_836_224L, ErrorMessage = "first-user-id must be 65536 to 4294836224.")]
     public long FirstUserId { get; set; } = 2_000_000;
 
+    /// <summary>Seconds between two looks at the clock of a pod, which is kept with the host's, 0 to 86400; 0: it is set when the pod starts and then left alone. Default 60.</summary>
+    [Range(0, 86_400, ErrorMessage = "guest-clock-interval-seconds must be 0 to 86400.")]
+    public int GuestClockIntervalSeconds { get; set; } = 60;
+
     /// <summary>Virtual CPUs of a pod without CPU limit, 1 to 64. Default 1.</summary>
     [Range(1, 64, ErrorMessage = "default-vcpus must be 1 to 64.")]
     public int DefaultVcpus { get; set; } = 1;

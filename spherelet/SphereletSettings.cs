@@ -32,6 +32,7 @@ internal static class SphereletSettings
         new("accelerator", "auto, kvm or tcg [auto]", static (options, text) => options.Accelerator = Choice<AcceleratorChoice>(text)),
         new("boot-timeout-seconds", "How long one boot of a guest may take [20]", static (options, text) => options.BootTimeoutSeconds = Number(text)),
         new("first-user-id", "First of 65536 host user ids for QEMU processes [2000000]", static (options, text) => options.FirstUserId = LongNumber(text)),
+        new("guest-clock-interval-seconds", "Time between two looks at a pod's clock, which is kept with the host's; 0 to leave it alone [60]", static (options, text) => options.GuestClockIntervalSeconds = Number(text)),
         new("default-vcpus", "Virtual CPUs of a pod without CPU limit [1]", static (options, text) => options.DefaultVcpus = Number(text)),
         new("default-memory-mib", "Memory of a pod without memory limit [512]", static (options, text) => options.DefaultMemoryMiB = Number(text)),
         new("scratch-mib", "Size of a pod's writable disk, sparse [10240]", static (options, text) => options.ScratchMiB = Number(text)),

@@ -51,6 +51,16 @@ internal static unsafe partial class NativeMethods
     [LibraryImport("libc", EntryPoint = "waitid", SetLastError = true)]
     internal static partial int WaitId(int idType, int id, byte* siginfo, int options);
 
+    internal const int ClockRealtime = 0;
+
+    /// <summary>timerfd_create(2).</summary>
+    [LibraryImport("libc", EntryPoint = "timerfd_create", SetLastError = true)]
+    internal static partial int TimerCreate(int clock, int flags);
+
+    /// <summary>timerfd_settime(2); a struct itimerspec is four numbers of 8 bytes.</summary>
+    [LibraryImport("libc", EntryPoint = "timerfd_settime", SetLastError = true)]
+    internal static partial int TimerSet(int descriptor, int flags, long[] newValue, long* oldValue);
+
     /// <summary>prctl(2).</summary>
     [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
     internal static partial int PrCtl(int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using Vks.Runtime.Host;
 using Vks.Runtime.Templates;
 
 namespace Vks.Runtime.Machines;
@@ -16,6 +17,7 @@ public sealed class CrxEngine : IAsyncDisposable
     private readonly ConcurrentDictionary<MachineId, Machine> _machines = new();
     private readonly CrxEngineOptions _options;
     private readonly EngineMeter _meter;
+    private readonly ClockKeeper _clocks;
     private volatile bool _disposed;
 
     /// <summary>Reads nothing and starts nothing yet.</summary>
@@ -33,6 +35,7 @@ public sealed class CrxEngine : IAsyncDisposable
         _backend = new CrxBackend(options, userIds, GetAcceleratorAsync, _templates, time, loggers);
         _adopter = new MachineAdopter(options, userIds, time, loggers);
         _meter = new EngineMeter(() => _machines.Values);
+        _clocks = new ClockKeeper(options.ClockInterval, static wasSet => new HostClockWatch(wasSet), time, loggers.CreateLogger<ClockKeeper>());
     }
 
     /// <summary>All machines, in no order.</summary>
@@ -62,7 +65,9 @@ public sealed class CrxEngine : IAsyncDisposable
     {
         foreach ((MachineSpec spec, CrxRun run, ConsoleLog console) in await _adopter.AdoptAllAsync(cancellationToken))
         {
-            _machines[spec.Id] = new Machine(spec, _backend, console, _time, _machineLogger, run);
+            var machine = new Machine(spec, _backend, console, _time, _machineLogger, run);
+            _machines[spec.Id] = machine;
+            _clocks.Follow(machine, atOnce: true);
         }
     }
 
@@ -98,6 +103,7 @@ public sealed class CrxEngine : IAsyncDisposable
         try
         {
             await machine.StartAsync(cancellationToken);
+            _clocks.Follow(machine, atOnce: false);
             return machine;
         }
         catch
@@ -138,6 +144,7 @@ public sealed class CrxEngine : IAsyncDisposable
     {
         _disposed = true;
         _meter.Dispose();
+        await _clocks.DisposeAsync();
         await _probe.DisposeAsync();
         await _templates.DisposeAsync();
         await Task.WhenAll(_machines.Values.Select(machine => machine.LetGoAsync()));

@@ -24,6 +24,9 @@ public sealed record CrxEngineOptions
     /// <summary>Disk space for templates in MiB; those least recently used go first. 0: every machine boots. Default 2048.</summary>
     public int TemplateBudgetMiB { get; init; } = 2048;
 
+    /// <summary>Time between two looks at the clock of a guest, which is kept with the host's; zero: it is set once and then left alone. Default 60 s.</summary>
+    public TimeSpan ClockInterval { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>First of 65536 host user ids that QEMU processes run as, one each. Default 2000000.</summary>
     public uint FirstUserId { get; init; } = 2_000_000;
 }

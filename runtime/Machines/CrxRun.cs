@@ -26,6 +26,7 @@ internal sealed class CrxRun : IMachineRun
         _record = record;
         _userIds = userIds;
         Ended = DescribeEndAsync();
+        _ = WatchResumesAsync();
         GuestLost = _parts.Guest.Closed;
     }
 
@@ -55,6 +56,9 @@ internal sealed class CrxRun : IMachineRun
 
     /// <inheritdoc/>
     public Task<string> GuestLost { get; }
+
+    /// <inheritdoc/>
+    public event Action? Resumed;
 
     /// <summary>Says on disk that the machine has come up: from now on a restarted daemon takes it back.</summary>
     internal void MarkStarted() => Record(record => record with { Started = true });
@@ -159,6 +163,18 @@ internal sealed class CrxRun : IMachineRun
         await _parts.Qmp.DisposeAsync();
         await _parts.Console.DisposeAsync();
         _parts.Process.Dispose();
+    }
+
+    /// <summary>Ends with the connection to QEMU.</summary>
+    private async Task WatchResumesAsync()
+    {
+        await foreach (QmpEvent told in _parts.Qmp.ReadEventsAsync(CancellationToken.None))
+        {
+            if (told is QmpEvent.Resumed)
+            {
+                Resumed?.Invoke();
+            }
+        }
     }
 
     private async Task<string> DescribeEndAsync()

@@ -43,6 +43,9 @@ internal interface IMachineRun : IAsyncDisposable
     /// <summary>Completes when the agent's channel broke, with why in words. Never fails.</summary>
     Task<string> GuestLost { get; }
 
+    /// <summary>Raised when the guest's CPUs go on after they stood still; handlers must not block.</summary>
+    event Action? Resumed;
+
     /// <summary>Asks the agent to power off; completes when it has agreed.</summary>
     Task AskPowerOffAsync(CancellationToken cancellationToken);
 

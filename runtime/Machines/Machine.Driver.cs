@@ -289,6 +289,7 @@ public sealed partial class Machine
     /// <summary>Turns the ends of QEMU and of the agent's channel into events.</summary>
     private void Watch(IMachineRun run)
     {
+        run.Resumed += () => Resumed?.Invoke();
         _ = WatchQemuAsync();
         _ = WatchGuestAsync();
 

@@ -29,6 +29,7 @@ public sealed partial class Machine : IAsyncDisposable
     private Publication _publication;
     private IMachineRun? _run;
     private int _lettingGo;
+    private long _clockOffsetTicks = long.MinValue;
 
     /// <summary>A new machine, or one taken back from an earlier daemon.</summary>
     internal Machine(MachineSpec spec, IMachineBackend backend, ConsoleLog console, TimeProvider time, ILogger logger, IMachineRun? adopted = null)
@@ -100,6 +101,16 @@ public sealed partial class Machine : IAsyncDisposable
         run.Claim(taken);
         Volatile.Write(ref _spec, taken);
     }
+
+    /// <summary>How far the guest's clock was ahead of the host's when it was last looked at, before it was put right; null before the first look.</summary>
+    public TimeSpan? ClockOffset
+    {
+        get => Volatile.Read(ref _clockOffsetTicks) is var ticks and not long.MinValue ? TimeSpan.FromTicks(ticks) : null;
+        internal set => Volatile.Write(ref _clockOffsetTicks, value?.Ticks ?? long.MinValue);
+    }
+
+    /// <summary>Raised when the guest's CPUs go on after they stood still; handlers must not block.</summary>
+    internal event Action? Resumed;
 
     /// <summary>The last lines of the guest's console, oldest first; at most 200.</summary>
     public IReadOnlyList<string> ConsoleTail => _console.Tail;

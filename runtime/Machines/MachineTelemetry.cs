@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Vks.Runtime.Clocks;
 using Vks.Runtime.Qmp;
 
 namespace Vks.Runtime.Machines;
@@ -29,6 +30,24 @@ public static class MachineTelemetry
         advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20] });
 
     private static readonly Counter<long> s_failures = s_meter.CreateCounter<long>("vks.machine.start.failures", "{start}", "Starts that failed, by fault");
+
+    private static readonly Counter<long> s_clockChanges = s_meter.CreateCounter<long>("vks.machine.clock.corrections", "{correction}", "Changes of guests' clocks, slow ones and those at once");
+
+    private static readonly Histogram<double> s_clockOffset = s_meter.CreateHistogram(
+        "vks.machine.clock.offset",
+        "s",
+        "How far guests' clocks were off when they were looked at",
+        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.128, 1, 10, 60, 3600] });
+
+    /// <summary>Tells of a look at a guest's clock.</summary>
+    internal static void ClockLookedAt(ClockLook look)
+    {
+        s_clockOffset.Record(look.Found.Offset.Duration().TotalSeconds);
+        if (look.Done is { } done)
+        {
+            s_clockChanges.Add(1, new KeyValuePair<string, object?>("how", done.Slowly ? "slowly" : "at once"));
+        }
+    }
 
     /// <summary>Begins the span of a start.</summary>
     internal static Activity? BeginStart(MachineSpec spec)

@@ -29,6 +29,13 @@ internal sealed class PodOverheadMeter : IDisposable
         _meter.CreateObservableCounter(
             "vks.pod.machine.cpu", () => _latest.Select(static pod => new Measurement<double>(pod.Host.CpuTime.TotalSeconds, pod.Tags)), "s", "CPU time of the host used by the pod's QEMU, the guest's included");
         _meter.CreateObservableGauge(
+            "vks.pod.machine.clock.offset",
+            () => from pod in _table.Pods.Values
+                  where pod.IsReady && pod.Machine?.ClockOffset is not null
+                  select new Measurement<double>(pod.Machine!.ClockOffset!.Value.TotalSeconds, Tags(pod)),
+            "s",
+            "How far the pod's clock was ahead of the host's when it was last looked at, before it was put right");
+        _meter.CreateObservableGauge(
             "vks.pods",
             () => s_readiness.Select(ready => new Measurement<int>(
                 _table.Pods.Values.Count(pod => pod.IsReady == ready), new KeyValuePair<string, object?>("state", ready ? "Ready" : "NotReady"))),

@@ -22,6 +22,7 @@ public sealed class AgentRequestTests
         (GuestJson.Default.ResizeRequest, """{"containerId":"c","execId":"e","columns":80,"rows":25}"""),
         (GuestJson.Default.ExecSpec, """{"containerId":"c","execId":"e","args":["sh"],"terminal":true,"stdin":true,"timeoutMilliseconds":5}"""),
         (GuestJson.Default.UpdateRequest, """{"containerId":"c","resources":{"cpuShares":1,"cpusetCpus":"0","memoryBytes":1,"unified":{"a":"b"}}}"""),
+        (GuestJson.Default.GuestClockChange, """{"nanoseconds":5,"slowly":true}"""),
         (GuestJson.Default.DialRequest, """{"host":"h","port":80}"""),
         (GuestJson.Default.GuestPersonality, """
             {"hostname":"pod","wallClockUnixNanoseconds":1,"entropy":"AAAA","machineId":"m","interfaces":[{"name":"eth0","mac":"02:00:00:00:00:01","mtu":1500,"addresses":["10.0.0.2/8"]}],

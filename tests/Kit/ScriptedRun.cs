@@ -11,6 +11,8 @@ internal sealed class ScriptedRun : IMachineRun
     private readonly Lock _lock = new();
     private readonly List<string> _calls = [];
 
+    public event Action? Resumed;
+
     public string? EndsOn { get; set; }
 
     public Exception? DiskFault { get; set; }
@@ -54,6 +56,8 @@ internal sealed class ScriptedRun : IMachineRun
     public Task<string> Ended => _ended.Task;
 
     public Task<string> GuestLost => _guestLost.Task;
+
+    public void Resume() => Resumed?.Invoke();
 
     public void End(string how) => _ended.TrySetResult(how);
 

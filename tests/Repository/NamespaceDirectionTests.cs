@@ -15,6 +15,7 @@ public sealed partial class NamespaceDirectionTests
         ["runtime/Qemu"] = ["Vks.Runtime.Qmp", "Vks.Runtime.Guest", "Vks.Runtime.Templates", "Vks.Runtime.Machines", "Vks.Spherelet"],
         ["runtime/Host"] = ["Vks.Runtime.Qemu", "Vks.Runtime.Qmp", "Vks.Runtime.Guest", "Vks.Runtime.Templates", "Vks.Runtime.Machines", "Vks.Spherelet"],
         ["runtime/Templates"] = ["Vks.Runtime.Qemu", "Vks.Runtime.Qmp", "Vks.Runtime.Guest", "Vks.Runtime.Machines", "Vks.Spherelet"],
+        ["runtime/Clocks"] = ["Vks.Runtime.Qemu", "Vks.Runtime.Qmp", "Vks.Runtime.Host", "Vks.Runtime.Templates", "Vks.Runtime.Machines", "Vks.Spherelet"],
         ["runtime/Machines"] = ["Vks.Spherelet"],
         ["spherelet/Cri"] = ["Vks.Runtime.Qmp", "Vks.Runtime.Qemu", "Vks.Runtime.Host"],
         ["spherelet/Pods"] = ["Vks.Runtime.Qmp", "Vks.Runtime.Qemu", "Vks.Spherelet.Cri", "Vks.Spherelet.Nri", "Runtime.V1", "Grpc."],

@@ -20,6 +20,13 @@ internal sealed class GuestCalls(PodPersonality personality, PortDialer dialer, 
             await personality.ApplyAsync(request, token);
             return _empty;
         });
+        methods.Register(GuestMethods.ReadClock, static () => GuestJson.Default.Empty, static () => GuestJson.Default.GuestClockReading, static (_, _, _) =>
+            Task.FromResult(new GuestClockReading(Clock.UnixNanoseconds())));
+        methods.Register(GuestMethods.AdjustClock, static () => GuestJson.Default.GuestClockChange, static () => GuestJson.Default.Empty, static (_, change, _) =>
+        {
+            Clock.Change(change.Nanoseconds, change.Slowly);
+            return Task.FromResult(_empty);
+        });
         methods.Register(GuestMethods.WarmUp, static () => GuestJson.Default.Empty, static () => GuestJson.Default.Empty, async (_, empty, _) =>
         {
             await warmUp.RunAsync();

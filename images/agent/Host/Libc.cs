@@ -61,6 +61,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, EntryPoint = "clock_settime", SetLastError = true)]
     internal static partial int SetClock(int clock, Timespec* time);
 
+    [LibraryImport(Name, EntryPoint = "adjtimex", SetLastError = true)]
+    internal static partial int AdjustTime(TimeChange* change);
+
     [LibraryImport(Name, EntryPoint = "clock_gettime", SetLastError = true)]
     internal static partial int GetClock(int clock, Timespec* time);
 

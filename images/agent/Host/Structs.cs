@@ -10,6 +10,23 @@ internal struct Timespec
     public long Nanoseconds;
 }
 
+/// <summary>struct timex of x86-64, adjtimex(2); 208 bytes, of which these are used.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 208)]
+internal struct TimeChange
+{
+    [FieldOffset(0)]
+    public uint Modes;
+
+    [FieldOffset(8)]
+    public long Offset;
+
+    [FieldOffset(72)]
+    public long Seconds;
+
+    [FieldOffset(80)]
+    public long Microseconds;
+}
+
 /// <summary>struct pollfd, poll(2).</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct PollFd

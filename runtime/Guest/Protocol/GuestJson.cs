@@ -14,6 +14,8 @@ namespace Vks.Runtime.Guest.Protocol;
 [JsonSerializable(typeof(GuestEvent))]
 [JsonSerializable(typeof(Empty))]
 [JsonSerializable(typeof(GuestPersonality))]
+[JsonSerializable(typeof(GuestClockReading))]
+[JsonSerializable(typeof(GuestClockChange))]
 [JsonSerializable(typeof(GuestStats))]
 [JsonSerializable(typeof(DialRequest))]
 [JsonSerializable(typeof(ContainerSpec))]

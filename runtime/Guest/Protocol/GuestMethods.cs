@@ -9,6 +9,12 @@ public static class GuestMethods
     /// <summary><see cref="GuestPersonality"/> → <see cref="Empty"/>. Once, before the first container.</summary>
     public const string Configure = "guest.configure";
 
+    /// <summary><see cref="Empty"/> → <see cref="GuestClockReading"/>.</summary>
+    public const string ReadClock = "guest.clock.read";
+
+    /// <summary><see cref="GuestClockChange"/> → <see cref="Empty"/>. What an earlier slow change had still to do is given up.</summary>
+    public const string AdjustClock = "guest.clock.adjust";
+
     /// <summary><see cref="Empty"/> → <see cref="Empty"/>. Answers, then stops containers, syncs and powers off.</summary>
     public const string PowerOff = "guest.poweroff";
 
