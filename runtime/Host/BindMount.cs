@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Tmds.Linux;
@@ -20,15 +21,40 @@ public sealed unsafe class BindMount : IDisposable
 
     private readonly SafeFileHandle _tree;
     private readonly string _source;
+    private readonly (ulong Device, ulong Inode) _identity;
 
-    private BindMount(SafeFileHandle tree, string source, bool isFolder, bool isFile) =>
-        (_tree, _source, IsFolder, IsFile) = (tree, source, isFolder, isFile);
+    private BindMount(SafeFileHandle tree, string source, stat status)
+    {
+        (_tree, _source, _identity) = (tree, source, IdentityOf(status));
+        uint type = (uint)status.st_mode & TypeMask;
+        (IsFolder, IsFile) = (type == Folder, type == Regular);
+    }
 
     /// <summary>The path leads to a folder.</summary>
     public bool IsFolder { get; }
 
     /// <summary>The path leads to a regular file.</summary>
     public bool IsFile { get; }
+
+    /// <summary>
+    /// Says what was taken so that two copies that say the same show the same files in the same way: where the path leads without symbolic links, and which
+    /// file that is. Null when that cannot be said: something else is mounted below, or the path leads to another file by now.
+    /// </summary>
+    public string? TellApart()
+    {
+        try
+        {
+            const int PathOnly = 0x200000; // O_PATH
+            using SafeFileHandle file = Native.Open(_source, PathOnly);
+            string? path = new FileInfo(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{(int)file.DangerousGetHandle()}")).LinkTarget;
+            bool plain = path is ['/', not '/', ..] && IdentityOf(StatusOf(file, _source)) == _identity && MountTable.Below(path).All(point => point == path);
+            return plain ? string.Create(CultureInfo.InvariantCulture, $"{path}\0{_identity.Device}:{_identity.Inode}") : null;
+        }
+        catch (Exception gone) when (gone is HostException or IOException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>Takes the copy: the path, symbolic links followed, and all that is mounted below it.</summary>
     /// <param name="path">Absolute path.</param>
@@ -48,14 +74,14 @@ public sealed unsafe class BindMount : IDisposable
 
         try
         {
-            uint mode = TypeOf(tree, path);
+            stat status = StatusOf(tree, path);
             var attributes = new MountAttributes
             {
                 Set = readOnly ? AttributeReadOnly | AttributeNoSuid : 0,
                 Propagation = followsHost ? (ulong)LibC.MS_SLAVE : (ulong)LibC.MS_PRIVATE,
             };
             SetAttributes(tree, path, attributes);
-            return new BindMount(tree, path, mode == Folder, mode == Regular);
+            return new BindMount(tree, path, status);
         }
         catch
         {
@@ -110,12 +136,14 @@ public sealed unsafe class BindMount : IDisposable
         }
     }
 
-    private static uint TypeOf(SafeFileHandle tree, string path)
+    private static stat StatusOf(SafeFileHandle file, string path)
     {
         stat status = default;
-        Native.Check(LibC.fstat((int)tree.DangerousGetHandle(), &status), "fstat", path);
-        return (uint)status.st_mode & TypeMask;
+        Native.Check(LibC.fstat((int)file.DangerousGetHandle(), &status), "fstat", path);
+        return status;
     }
+
+    private static (ulong Device, ulong Inode) IdentityOf(stat status) => ((ulong)status.st_dev, (ulong)status.st_ino);
 
     /// <summary>struct mount_attr, mount_setattr(2).</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Vks.Runtime.Guest.Protocol;
 using Vks.Runtime.Host;
@@ -9,6 +11,8 @@ namespace Vks.Spherelet.Pods;
 /// <summary>Host paths that containers mount: each shows below the pod's shared directory, which the guest sees over virtio-9p.</summary>
 /// <remarks>
 /// On the host that directory holds empty folders and files. What they stand for is mounted over them where the machine's QEMU alone sees it.
+/// What several containers mount is there once: a guest knows two paths for two files, and then locks, mappings and watches of one container
+/// would mean nothing to the other.
 /// The guest sees one file system without mounts, so a mount that is read-only there is so with all below. Where the host has more
 /// mounted below a path that is read-only itself only, each of those mounts is named to the guest too, writable, in its place.
 /// </remarks>
@@ -32,7 +36,6 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
     public async Task<IReadOnlyList<IReadOnlyList<MountSpec>>> BindAsync(
         string podId, string containerId, IReadOnlyList<ContainerMount> mounts, int qemuPid, CancellationToken cancellationToken)
     {
-        string directory = store.ContainerShareDirectory(podId, containerId);
         using SafeFileHandle? userNamespace = mounts.FirstOrDefault(mount => mount.IdMap is not null)?.IdMap is { } map
             ? await IdMapNamespace.OpenAsync(map, IdMapNamespace.UserOf(qemuPid), cancellationToken)
             : null;
@@ -44,7 +47,7 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
                 string name = specs.Count.ToString(CultureInfo.InvariantCulture);
 
                 // On a thread of the pool: a path of a network file system may take its time.
-                specs.Add(await Task.Run(() => BindAsync(mount, directory, containerId, name, qemuPid, userNamespace), cancellationToken).WaitAsync(cancellationToken));
+                specs.Add(await Task.Run(() => BindAsync(podId, containerId, mount, name, qemuPid, userNamespace), cancellationToken).WaitAsync(cancellationToken));
             }
 
             return specs;
@@ -64,43 +67,87 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
     /// <exception cref="PodException"><see cref="PodFault.HostFailed"/>: the kernel refused.</exception>
     public async Task ReleaseContainerAsync(string podId, string containerId, int qemuPid, CancellationToken cancellationToken)
     {
-        string directory = store.ContainerShareDirectory(podId, containerId);
-        if (qemuPid != 0 && Directory.Exists(directory))
+        await ReleaseAsync(podId, containerId, qemuPid, cancellationToken);
+        foreach (string users in Directory.Exists(store.ShareUsersDirectory(podId)) ? Directory.GetDirectories(store.ShareUsersDirectory(podId)) : [])
         {
-            try
+            string mine = Path.Combine(users, containerId);
+            if (!File.Exists(mine))
             {
-                await ShareMounts.DetachAsync(qemuPid, containerId).WaitAsync(cancellationToken);
+                continue;
             }
-            catch (HostException cause)
+
+            // The file goes last: a daemon that ends in between tries again.
+            if (Directory.GetFiles(users) is [_])
             {
-                throw Refused(directory, "released", cause);
+                await ReleaseAsync(podId, Path.GetFileName(users), qemuPid, cancellationToken);
+                Directory.Delete(users, recursive: true);
+            }
+            else
+            {
+                File.Delete(mine);
             }
         }
-
-        await Task.Run(() => Release(directory), cancellationToken);
     }
 
     /// <summary>Removes the shared directory of a pod whose machine has ended. None is no error.</summary>
     public Task ReleasePodAsync(string podId, CancellationToken cancellationToken) =>
         Task.Run(() => Release(store.ShareDirectory(podId)), cancellationToken);
 
-    private static async Task<IReadOnlyList<MountSpec>> BindAsync(
-        ContainerMount mount, string directory, string containerId, string name, int qemuPid, SafeFileHandle? userNamespace)
+    /// <summary>Unmounts and deletes one file or folder of the share, with all below it.</summary>
+    private async Task ReleaseAsync(string podId, string name, int qemuPid, CancellationToken cancellationToken)
     {
-        string target = Path.Combine(directory, name);
-        Directory.CreateDirectory(directory);
+        string path = Path.Combine(store.ShareDirectory(podId), name);
+        if (qemuPid != 0 && Path.Exists(path))
+        {
+            try
+            {
+                await ShareMounts.DetachAsync(qemuPid, name).WaitAsync(cancellationToken);
+            }
+            catch (HostException cause)
+            {
+                throw Refused(path, "released", cause);
+            }
+        }
+
+        await Task.Run(() => Release(path), cancellationToken);
+    }
+
+    /// <summary>Notes that a container uses what several may share.</summary>
+    /// <returns>Whether somebody does already.</returns>
+    private bool NoteUser(string podId, string name, string containerId)
+    {
+        string users = Directory.CreateDirectory(Path.Combine(store.ShareUsersDirectory(podId), name)).FullName;
+        bool used = Directory.EnumerateFiles(users).Any();
+        File.Create(Path.Combine(users, containerId)).Dispose();
+        return used;
+    }
+
+    /// <summary>The name in the share of a path that several containers may have; null when nobody else is to have it.</summary>
+    private static string? SharedName(ContainerMount mount, BindMount bind) => bind.TellApart() is { } what
+        ? "shared-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{what}\0{mount.FollowsHost}\0{mount.IdMap is not null}")))[..20]
+        : null;
+
+    private async Task<IReadOnlyList<MountSpec>> BindAsync(
+        string podId, string containerId, ContainerMount mount, string name, int qemuPid, SafeFileHandle? userNamespace)
+    {
         using BindMount bind = Take(mount);
-        if (bind.IsFolder)
-        {
-            Directory.CreateDirectory(target);
-        }
-        else if (bind.IsFile)
-        {
-            File.Create(target).Dispose();
-        }
-        else
+        if (!bind.IsFolder && !bind.IsFile)
         {
             throw Invalid(mount, "is neither a file nor a directory; only those can be shared with a machine");
+        }
+
+        string? shared = SharedName(mount, bind);
+        string source = shared ?? $"{containerId}/{name}";
+        if (shared is not null && NoteUser(podId, shared, containerId))
+        {
+            return [.. Specs(mount, source, [])];
+        }
+
+        string target = Path.Combine(store.ShareDirectory(podId), source);
+        Directory.CreateDirectory(bind.IsFolder ? target : Path.GetDirectoryName(target)!);
+        if (bind.IsFile)
+        {
+            File.Create(target).Dispose();
         }
 
         try
@@ -110,7 +157,6 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
                 bind.MapIds(userNamespace!);
             }
 
-            string source = $"{containerId}/{name}";
             return [.. Specs(mount, source, await ShareMounts.AttachAsync(qemuPid, bind, source))];
         }
         catch (HostException cause)
@@ -163,6 +209,12 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
 
     private void Release(string directory)
     {
+        if (File.Exists(directory))
+        {
+            File.Delete(directory);
+            return;
+        }
+
         if (!Directory.Exists(directory))
         {
             return;

@@ -18,6 +18,9 @@ internal sealed partial class PodStore(PodOptions options, ILogger<PodStore> log
     /// <summary>Where the pod's containers share host paths; the guest sees it as a directory of that name.</summary>
     public string ContainerShareDirectory(string podId, string containerId) => Path.Combine(ShareDirectory(podId), containerId);
 
+    /// <summary>Holds, for each host path that containers of the pod share, a folder with a file for each of them.</summary>
+    public string ShareUsersDirectory(string podId) => Path.Combine(_root, podId, "share-users");
+
     /// <summary>Keeps the pod.</summary>
     public void Save(PodRecord pod)
     {

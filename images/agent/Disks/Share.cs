@@ -41,7 +41,8 @@ internal sealed class Share
 
             if (!_mounted)
             {
-                Mounts.Mount(_tag, Root, "9p", Constants.MsNoDev, "trans=virtio,version=9p2000.L,msize=512000,cache=none,access=user");
+                // mmap: nothing is cached but what programs have mapped, without which they could not share a file in memory.
+                Mounts.Mount(_tag, Root, "9p", Constants.MsNoDev, "trans=virtio,version=9p2000.L,msize=512000,cache=mmap,access=user");
                 _mounted = true;
             }
         }
