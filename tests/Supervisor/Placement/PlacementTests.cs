@@ -1,4 +1,3 @@
-using System.Globalization;
 using CliWrap.Buffered;
 using Vks.Supervisor.Placement;
 using Vks.Tests.Kit;
@@ -129,5 +128,5 @@ public sealed class PlacementTests(ClusterLab lab)
     }
 
     private async Task<string[]> HostsAsync(string space) =>
-        (await lab.FieldAsync("pods", string.Create(CultureInfo.InvariantCulture, $".items[*].spec.nodeName"), space)).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        (await lab.FieldAsync("pods", ".items[*].spec.nodeName", space)).Split(' ', StringSplitOptions.RemoveEmptyEntries);
 }
