@@ -33,7 +33,7 @@ public sealed class SupervisedProgramTests : IDisposable
 
         Assert.Equal((2, "ended by signal 9"), (program.State.Starts, program.State.LastEnd));
         await _stop.CancelAsync();
-        await running.WaitAsync(TimeSpan.FromSeconds(10));
+        await running.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
         Assert.False(program.IsRunning);
         Assert.Empty(Directory.GetDirectories("/proc", first.ToString(CultureInfo.InvariantCulture)));
     }
@@ -46,7 +46,7 @@ public sealed class SupervisedProgramTests : IDisposable
         await UntilAsync(() => program.Log.Tail(1) == "ready", program);
 
         await _stop.CancelAsync();
-        await running.WaitAsync(TimeSpan.FromSeconds(10));
+        await running.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
 
         Assert.Equal(("ready\nin order", "ended with 0"), (program.Log.Tail(9), program.State.LastEnd));
     }
@@ -60,10 +60,10 @@ public sealed class SupervisedProgramTests : IDisposable
         Task running = program.RunAsync(_stop.Token);
         await UntilAsync(() => program.IsRunning, program);
 
-        Assert.True(leftOver.HasExited || leftOver.WaitForExit(1000));
+        await leftOver.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
         Assert.NotEqual(leftOver.Id, program.State.ProcessId);
         await _stop.CancelAsync();
-        await running.WaitAsync(TimeSpan.FromSeconds(10));
+        await running.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
     }
 
     [Fact]
