@@ -47,6 +47,6 @@ internal sealed partial class ControllerLoop(IController controller, TimeProvide
         }
     }
 
-    [LoggerMessage(4002, LogLevel.Warning, "{Controller} {Key} failed and is looked at again in {Seconds:0.0} s")]
+    [LoggerMessage(4202, LogLevel.Warning, "{Controller} {Key} failed and is looked at again in {Seconds:0.0} s")]
     private partial void Failed(Exception problem, string controller, ObjectKey key, double seconds);
 }

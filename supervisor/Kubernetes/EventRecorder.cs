@@ -59,6 +59,6 @@ internal sealed partial class EventRecorder(ApiClient api, string component, Tim
         }
     }
 
-    [LoggerMessage(4003, LogLevel.Warning, "The event {Reason} about {Name} was not stored: {Problem}")]
+    [LoggerMessage(4203, LogLevel.Warning, "The event {Reason} about {Name} was not stored: {Problem}")]
     private partial void NotTold(string reason, string name, string problem);
 }

@@ -120,6 +120,6 @@ internal sealed partial class Informer<T>(ApiClient api, string? selectors, Time
         }
     }
 
-    [LoggerMessage(4001, LogLevel.Warning, "Watching {Kind} was interrupted and is tried again: {Problem}")]
+    [LoggerMessage(4201, LogLevel.Warning, "Watching {Kind} was interrupted and is tried again: {Problem}")]
     private partial void WatchFailed(string kind, string problem);
 }

@@ -95,12 +95,12 @@ internal sealed partial class LeaderLease(ApiClient api, string space, string na
         }
     }
 
-    [LoggerMessage(4004, LogLevel.Information, "{Identity} leads")]
+    [LoggerMessage(4204, LogLevel.Information, "{Identity} leads")]
     private partial void Leads(string identity);
 
-    [LoggerMessage(4005, LogLevel.Information, "{Identity} no longer leads")]
+    [LoggerMessage(4205, LogLevel.Information, "{Identity} no longer leads")]
     private partial void Follows(string identity);
 
-    [LoggerMessage(4006, LogLevel.Warning, "The leader's Lease could not be had or kept by {Identity}: {Problem}")]
+    [LoggerMessage(4206, LogLevel.Warning, "The leader's Lease could not be had or kept by {Identity}: {Problem}")]
     private partial void Interrupted(string identity, string problem);
 }

@@ -147,9 +147,9 @@ internal sealed partial class PlacementService(ClusterView view, PlacementBook b
 
     private static string Reason(RemovedHost host) => $"supervisor {host.Filter}: {host.Reason}";
 
-    [LoggerMessage(4020, LogLevel.Information, "{Space}/{Pod} -> {Host} ({Zone})")]
+    [LoggerMessage(4220, LogLevel.Information, "{Space}/{Pod} -> {Host} ({Zone})")]
     private partial void Bound(string space, string pod, string host, string zone);
 
-    [LoggerMessage(4021, LogLevel.Warning, "Why no host takes {Space}/{Pod} was not written on it: {Problem}")]
+    [LoggerMessage(4221, LogLevel.Warning, "Why no host takes {Space}/{Pod} was not written on it: {Problem}")]
     private partial void NotWritten(string space, string pod, string problem);
 }
