@@ -68,7 +68,13 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
     public async Task ReleaseContainerAsync(string podId, string containerId, int qemuPid, CancellationToken cancellationToken)
     {
         await ReleaseAsync(podId, containerId, qemuPid, cancellationToken);
-        foreach (string users in Directory.Exists(store.ShareUsersDirectory(podId)) ? Directory.GetDirectories(store.ShareUsersDirectory(podId)) : [])
+        string all = store.ShareUsersDirectory(podId);
+        if (!Directory.Exists(all))
+        {
+            return;
+        }
+
+        foreach (string users in Directory.GetDirectories(all))
         {
             string mine = Path.Combine(users, containerId);
             if (!File.Exists(mine))
@@ -86,6 +92,11 @@ internal sealed partial class PodShare(PodStore store, ILogger<PodShare> logger)
             {
                 File.Delete(mine);
             }
+        }
+
+        if (!Directory.EnumerateFileSystemEntries(all).Any())
+        {
+            Directory.Delete(all);
         }
     }
 

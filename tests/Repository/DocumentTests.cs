@@ -50,7 +50,7 @@ public sealed partial class DocumentTests
             .Select(match => match.Groups["name"].Value);
         string help = script[script.IndexOf("usage: ./vks", StringComparison.Ordinal)..script.IndexOf("State:", StringComparison.Ordinal)];
 
-        Assert.Equal(["bench", "doctor", "down", "help", "lab", "test", "up"], taken.Order(StringComparer.Ordinal));
+        Assert.Equal(["bench", "build", "doctor", "down", "help", "lab", "packages", "test", "up"], taken.Order(StringComparer.Ordinal));
         Assert.All(taken, name => Assert.Contains($"\n  {name} ", help, StringComparison.Ordinal));
     }
 
