@@ -2,6 +2,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using k8s;
 using k8s.Models;
+using Vks.Supervisor.Pki;
 
 namespace Vks.Supervisor.Metrics;
 
@@ -31,13 +32,7 @@ internal sealed class FrontProxy
     }
 
     /// <summary>Whether a connection is an API server's.</summary>
-    public bool IsTrusted(X509Certificate2 certificate)
-    {
-        using X509Chain chain = new();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.AddRange(_authorities);
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        return chain.Build(certificate)
-            && (_names.Length == 0 || _names.Contains(certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false), StringComparer.Ordinal));
-    }
+    public bool IsTrusted(X509Certificate2 certificate) =>
+        CustomTrust.LeadsTo(certificate, _authorities)
+        && (_names.Length == 0 || _names.Contains(certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false), StringComparer.Ordinal));
 }

@@ -91,15 +91,7 @@ internal sealed class CertificateAuthority : IDisposable
 
     /// <summary>Whether a certificate was signed by this authority.</summary>
     /// <param name="certificate">The certificate.</param>
-    public bool Signed(X509Certificate2 certificate)
-    {
-        using X509Chain chain = new();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.Add(_certificate);
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        chain.ChainPolicy.VerificationFlags = X509VerificationFlags.IgnoreNotTimeValid;
-        return chain.Build(certificate);
-    }
+    public bool Signed(X509Certificate2 certificate) => CustomTrust.LeadsTo(certificate, [_certificate], X509VerificationFlags.IgnoreNotTimeValid);
 
     /// <inheritdoc/>
     public void Dispose() => _certificate.Dispose();

@@ -37,10 +37,6 @@ internal static class MutualTls
 
         using X509Certificate2 root = X509CertificateLoader.LoadCertificateFromFile(authorityFile);
         using X509Certificate2 server = new(certificate);
-        using X509Chain chain = new();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.Add(root);
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        return chain.Build(server);
+        return CustomTrust.LeadsTo(server, [root]);
     }
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Vks.Supervisor.Pki;
 
 namespace Vks.Supervisor.Placement;
 
@@ -61,12 +62,7 @@ internal sealed class ServiceCertificates(string folder, TimeProvider time)
     public bool IsOurs(X509Certificate2 client)
     {
         using X509Certificate2 authority = X509Certificate2.CreateFromPem(File.ReadAllText(AuthorityFile));
-        using X509Chain chain = new();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.Add(authority);
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        chain.ChainPolicy.DisableCertificateDownloads = true;
-        return chain.Build(client);
+        return CustomTrust.LeadsTo(client, [authority]);
     }
 
     private bool IsFresh(string name)

@@ -44,9 +44,6 @@ public sealed class ClusterLab : IAsyncLifetime
     /// <summary>Kubeconfig of the user vks-supervisor, who has the rights of the manifest and no others.</summary>
     internal string SupervisorConfig { get; private set; } = "";
 
-    /// <summary>The program under test.</summary>
-    internal static string Binary => Environment.GetEnvironmentVariable("VKS_SUPERVISOR") ?? RepositoryRoot.Combine("artifacts", "bin", "Vks.Supervisor", "debug", "supervisor");
-
     /// <summary>Minor version of Kubernetes.</summary>
     internal int Minor { get; private set; }
 
@@ -69,7 +66,7 @@ public sealed class ClusterLab : IAsyncLifetime
     private async Task StartAsync()
     {
         Directory.CreateDirectory(Folder);
-        _programs = (await Cli.Wrap(RepositoryRoot.Combine("images", "kubernetes", "build.sh")).ExecuteBufferedAsync(TestContext.Current.CancellationToken)).StandardOutput.Trim();
+        _programs = await KubernetesPrograms.FolderAsync();
         _port = FreePort();
         _pki = new LabPki(Folder);
         (string Name, string Subject)[] clients =
@@ -116,7 +113,7 @@ public sealed class ClusterLab : IAsyncLifetime
 
     /// <summary>A Supervisor of a test's own.</summary>
     internal LabProcess NewSupervisor(string identity, string kubeconfig, string address) =>
-        new(Binary, "run", "--kubeconfig", kubeconfig, "--identity", identity, "--service-address", address, "--certificates", Folder + "/placement");
+        new(SupervisorProcess.Binary, "run", "--kubeconfig", kubeconfig, "--identity", identity, "--service-address", address, "--certificates", Folder + "/placement");
 
     /// <summary>Runs a verb of the Supervisor; the test fails when it does.</summary>
     internal async Task<string> RunVerbAsync(params string[] arguments)
@@ -128,7 +125,7 @@ public sealed class ClusterLab : IAsyncLifetime
 
     /// <summary>Runs a verb of the Supervisor, whatever comes of it.</summary>
     internal static async Task<BufferedCommandResult> TryVerbAsync(params string[] arguments) =>
-        await Cli.Wrap(Binary).WithArguments(arguments).WithValidation(CommandResultValidation.None).ExecuteBufferedAsync(TestContext.Current.CancellationToken);
+        await Cli.Wrap(SupervisorProcess.Binary).WithArguments(arguments).WithValidation(CommandResultValidation.None).ExecuteBufferedAsync(TestContext.Current.CancellationToken);
 
     /// <summary>Runs kubectl as admin; the test fails when it does.</summary>
     internal async Task<string> KubectlAsync(params string[] arguments)

@@ -152,7 +152,7 @@ public sealed class KubernetesLab : IAsyncLifetime
             .WithEnvironmentVariables(new Dictionary<string, string?>
             {
                 ["VKS_LAB_NAME"] = Name, ["VKS_LAB_NUMBER"] = Number, ["VKS_LAB_DIR"] = Directory, ["VKS_LAB_DISK_MIB"] = "3072",
-                ["VKS_SPHERELET"] = SphereletProcess.Binary, ["VKS_SUPERVISOR"] = Path.Combine(AppContext.BaseDirectory, "supervisor"), ["VKS_GUEST_DIR"] = SphereletProcess.GuestDirectory,
+                ["VKS_SPHERELET"] = SphereletProcess.Binary, ["VKS_SUPERVISOR"] = SupervisorProcess.Binary, ["VKS_GUEST_DIR"] = SphereletProcess.GuestDirectory,
             })
             .WithValidation(CommandResultValidation.None).ExecuteBufferedAsync(deadline.Token);
     }
