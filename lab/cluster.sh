@@ -169,15 +169,13 @@ remove_cgroups() {
 
 # What a real host does to become a node, without systemd: the kubelet gets its certificate by a signing request.
 join_node() {
-    local number=$1 name=node-$1 gates
-    gates=$(feature_gates)
+    local number=$1 name=node-$1
     on "$name" "$spherelet" join --no-units --server "https://$control_ip:6443" --token "@$pki/token" --ca-file "$pki/ca.crt" \
         --node-name "$name" --node-ip "$(node_ip "$number")" --zone "zone-$number" --pod-cidr "$(node_pod_cidr "$number")" --socket "$(runtime_socket "$number")" \
         --kubelet "$kube/kubelet" --cgroup-root "$(node_cgroup "$number")" --cni-config-directory /var/lib/cni/net.d >/dev/null
     # An oom_score_adj below 0 needs a right that not every machine's root has; and a minute until a changed
     # ConfigMap is seen, or five until pressure on a disk is over, are long for somebody who watches.
     printf '%s\n' 'oomScoreAdj: 0' 'syncFrequency: 10s' 'fileCheckFrequency: 5s' 'evictionPressureTransitionPeriod: 10s' >>"$(host_lib "$name")/kubelet/config.yaml"
-    if [ -n "$gates" ]; then printf 'featureGates: { %s }\n' "${gates//=/: }" >>"$(host_lib "$name")/kubelet/config.yaml"; fi
 }
 
 start_kubelet() {

@@ -218,6 +218,7 @@ internal static partial class Daemon
                 DefaultVcpuCount = options.DefaultVcpus,
                 DefaultMemoryMiB = options.DefaultMemoryMiB,
                 ScratchMiB = options.ScratchMiB,
+                EmptyDirMiB = options.EmptyDirMiB,
             },
             new PoolOptions
             {

@@ -55,6 +55,11 @@ internal sealed record SphereletOptions
     [Range(64, 16_777_216, ErrorMessage = "scratch-mib must be 64 to 16777216.")]
     public int ScratchMiB { get; set; } = 10_240;
 
+    /// <summary>Most MiB of the disk of one emptyDir, 16 to 16777216, sparse; 0: emptyDirs are shared from the host. Default 262144.</summary>
+    [Range(0, 16_777_216, ErrorMessage = "empty-dir-mib must be 0, or 16 to 16777216.")]
+    [DeniedValues(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, ErrorMessage = "empty-dir-mib must be 0, or 16 to 16777216.")]
+    public int EmptyDirMiB { get; set; } = 262_144;
+
     /// <summary>Disk space in MiB for templates, booted guests that pods start from, 0 to 1048576; 0: every pod's guest boots. Default 2048.</summary>
     [Range(0, 1_048_576, ErrorMessage = "template-budget-mib must be 0 to 1048576.")]
     public int TemplateBudgetMiB { get; set; } = 2048;

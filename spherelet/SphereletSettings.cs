@@ -36,6 +36,7 @@ internal static class SphereletSettings
         new("default-vcpus", "Virtual CPUs of a pod without CPU limit [1]", static (options, text) => options.DefaultVcpus = Number(text)),
         new("default-memory-mib", "Memory of a pod without memory limit [512]", static (options, text) => options.DefaultMemoryMiB = Number(text)),
         new("scratch-mib", "Size of a pod's writable disk, sparse [10240]", static (options, text) => options.ScratchMiB = Number(text)),
+        new("empty-dir-mib", "Most size of an emptyDir's disk, sparse; 0 shares emptyDirs from the host [262144]", static (options, text) => options.EmptyDirMiB = Number(text)),
         new("template-budget-mib", "Disk space for saved guests that pods start from, 0 to boot each [2048]", static (options, text) => options.TemplateBudgetMiB = Number(text)),
         new("pool-memory-mib", "Host memory for machines that are started before their pods come, 0 for none [0]", static (options, text) => options.PoolMemoryMiB = Number(text)),
         new("pool-keep-seconds", "How long the arrival of a pod keeps such machines of its size ready [600]", static (options, text) => options.PoolKeepSeconds = Number(text)),

@@ -66,15 +66,16 @@ internal static class Program
         var reaper = new Reaper();
         var events = new KernelEvents();
         var devices = new BlockDevices(events, time);
-        var images = new ImageMounts(devices);
+        var images = new DiskMounts(devices, "/run/vks/images", static (device, target) => Mounts.Mount(device, target, DiskFormat.OfDisk(device), Constants.MsReadOnly));
+        var volumes = new VolumeMounts(devices);
         var scratch = new Scratch(devices);
         var share = new Share();
         var personality = new PodPersonality(scratch, share);
         var crun = new Crun(reaper);
         var userNamespace = new PodUserNamespace(crun, personality);
-        var containers = new ContainerTable(new BundleSources(images, devices, share, personality, userNamespace), crun, reaper, new PodPidNamespace(reaper));
+        var containers = new ContainerTable(new BundleSources(images, volumes, devices, share, personality, userNamespace), crun, reaper, new PodPidNamespace(reaper));
         var execs = new ExecTable(containers, crun, reaper, time);
-        var calls = new GuestCalls(personality, new PortDialer(personality), new PowerSwitch(containers, scratch, time), new WarmUp(crun));
+        var calls = new GuestCalls(personality, new PortDialer(personality), new PowerSwitch(containers, scratch, volumes, time), new WarmUp(crun));
 
         var methods = new MethodTable();
         calls.Register(methods);

@@ -6,11 +6,12 @@ namespace Vks.Runtime.Host;
 /// <param name="UserId">Its owner.</param>
 /// <param name="GroupId">Its group.</param>
 /// <param name="Mode">Its permission bits.</param>
-internal sealed record FileOwner(uint UserId, uint GroupId, UnixFileMode Mode)
+public sealed record FileOwner(uint UserId, uint GroupId, UnixFileMode Mode)
 {
     /// <summary>Reads it (stat(2)); null when there is no such file.</summary>
-    internal static unsafe FileOwner? Read(string path)
+    public static unsafe FileOwner? Read(string path)
     {
+        ArgumentNullException.ThrowIfNull(path);
         stat status = default;
         fixed (byte* name = Native.ZeroTerminated(path))
         {

@@ -5,12 +5,18 @@ namespace Vks.Runtime.Host;
 /// <summary>What is mounted, as mountinfo of proc(5) tells it.</summary>
 public static class MountTable
 {
-    private const int MountPointField = 4;
+    private const int RootField = 3, MountPointField = 4;
 
     /// <summary>Mount points of this process at or below the directory, in the order they were mounted.</summary>
     public static IReadOnlyList<string> Below(string directory) => Below("/proc/self/mountinfo", directory);
 
-    /// <summary>The same of another process; its mount points are told from its own root.</summary>
+    /// <summary>What is mounted at a path, the uppermost if several are; null when it is no mount point.</summary>
+    /// <param name="path">Absolute, without symbolic links.</param>
+    public static HostMount? At(string path) => File.ReadLines("/proc/self/mountinfo").Select(static line => line.Split(' ')).LastOrDefault(fields => Unescape(fields[MountPointField]) == path) is { } found
+        ? new HostMount(Unescape(found[RootField]), found[Array.IndexOf(found, "-") + 1])
+        : null;
+
+    /// <summary>Mount points of another process, as <see cref="Below(string)"/>; its mount points are told from its own root.</summary>
     /// <param name="file">Its mountinfo.</param>
     /// <param name="directory">Absolute path as that process sees it.</param>
     /// <exception cref="IOException">There is no such process.</exception>

@@ -25,7 +25,7 @@ internal sealed partial class CrxBackend(
 
     private static readonly TimeSpan KillTime = TimeSpan.FromSeconds(3);
 
-    private readonly ScratchDisks _scratchDisks = new();
+    private readonly EmptyDisks _scratchDisks = new(journal: false);
     private readonly ILogger _logger = loggers.CreateLogger<CrxBackend>();
 
     /// <inheritdoc/>

@@ -18,6 +18,7 @@ internal static class CriRegistration
         services.AddSingleton<PodTable>();
         services.AddSingleton<PodStore>();
         services.AddSingleton<PodShare>();
+        services.AddSingleton<EmptyDirs>();
         services.AddSingleton<ContainerFollower>();
         services.AddSingleton<IPodHooks, NoPodHooks>();
         services.AddSingleton<ContainerService>();

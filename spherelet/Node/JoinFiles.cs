@@ -19,6 +19,9 @@ internal static class JoinFiles
     private const int EndpointInConfig = 27;
     private const int RefusesCgroupV1 = 35;
 
+    /// <summary>What is on by itself from this minor version on; before, a pod's memory volumes had no size and <c>kubectl debug</c> no effect.</summary>
+    private static readonly (int Minor, string Gate)[] s_gates = [(22, "SizeMemoryBackedVolumes"), (23, "EphemeralContainers")];
+
     /// <summary>All files, each whole.</summary>
     public static IReadOnlyList<JoinFile> Build(JoinRequest request)
     {
@@ -103,6 +106,12 @@ internal static class JoinFiles
         if (request.KubeletMinor >= RefusesCgroupV1 && !request.IsUnified)
         {
             text.Append("failCgroupV1: false\n");
+        }
+
+        string[] gates = [.. s_gates.Where(gate => request.KubeletMinor < gate.Minor).Select(static gate => $"{gate.Gate}: true")];
+        if (gates.Length > 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"featureGates: {{ {string.Join(", ", gates)} }}\n");
         }
 
         return text.ToString();

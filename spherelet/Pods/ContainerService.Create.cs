@@ -41,11 +41,21 @@ internal sealed partial class ContainerService
             undo.Push("those who were asked", _ => hooks.ContainerNotCreatedAsync(sandbox, record));
             draft = await hooks.ContainerCreatesAsync(sandbox, draft, cancellationToken);
 
-            // Plugins may have taken devices away.
+            // Plugins may have changed devices and mounts.
             string[] before = [.. BlockVolumes.Disks(record.Config).Select(disk => disk.Serial)];
-            record = draft.Record with { Disks = [.. draft.Record.Disks.Except(before), .. BlockVolumes.Disks(draft.Record.Config).Select(disk => disk.Serial)] };
+            IReadOnlyDictionary<string, EmptyDir> emptyDirsFound = EmptyDirs.Find(sandbox.Record, draft.Record.Config.Mounts);
+            EmptyDir[] onDisk = [.. emptyDirsFound.Values.Where(static volume => !volume.InMemory).DistinctBy(static volume => volume.Serial)];
+            record = draft.Record with
+            {
+                Disks = [.. draft.Record.Disks.Except(before), .. BlockVolumes.Disks(draft.Record.Config).Select(disk => disk.Serial), .. onDisk.Select(volume => volume.Serial)],
+            };
             undo.Push("the record", () => store.DeleteContainer(sandbox.Id, id));
             store.Save(record);
+
+            foreach (EmptyDir volume in onDisk)
+            {
+                await emptyDirs.PrepareAsync(volume, sandbox.Record.EmptyDirMiB, cancellationToken);
+            }
 
             await AcquireDisksAsync(
                 sandbox,
@@ -53,11 +63,12 @@ internal sealed partial class ContainerService
                     .. volumes.Values.Prepend(image).DistinctBy(disk => disk.ImageId)
                         .Select(disk => new DiskAttachment(ContainerPlan.DiskSerial(disk.ImageId), disk.DiskPath, ReadOnly: true)),
                     .. BlockVolumes.Disks(record.Config),
+                    .. onDisk.Select(static volume => volume.Disk),
                 ],
                 undo,
                 cancellationToken);
             undo.Push("the mounts", token => share.ReleaseContainerAsync(sandbox.Id, id, sandbox.QemuPid, token));
-            IReadOnlyList<MountSpec> mounts = [.. await MountsAsync(sandbox, id, record.Config, volumes, cancellationToken), .. draft.ExtraMounts];
+            IReadOnlyList<MountSpec> mounts = [.. await MountsAsync(sandbox, id, record.Config, volumes, emptyDirsFound, cancellationToken), .. draft.ExtraMounts];
             undo.Push("the container in the guest", token => DeleteInGuestAsync(sandbox, id, token));
             ContainerMade made = await sandbox.Guest.CallAsync(
                 GuestMethods.CreateContainer, draft.Spec with { Mounts = mounts }, GuestJson.Default.ContainerSpec, GuestJson.Default.ContainerMade, cancellationToken);
@@ -99,21 +110,22 @@ internal sealed partial class ContainerService
         }
     }
 
-    /// <summary>Image volumes become disks, host paths become shares; the order of the config stays.</summary>
+    /// <summary>Image volumes and emptyDirs become disks, other host paths become shares; the order of the config stays.</summary>
     private async Task<IReadOnlyList<MountSpec>> MountsAsync(
         PodSandbox sandbox,
         string containerId,
         ContainerConfig config,
         IReadOnlyDictionary<string, ContainerImage> volumes,
+        IReadOnlyDictionary<string, EmptyDir> emptyDirsFound,
         CancellationToken cancellationToken)
     {
-        ContainerMount[] paths = [.. config.Mounts.Where(mount => mount.Image.Length == 0)];
+        ContainerMount[] paths = [.. config.Mounts.Where(mount => mount.Image.Length == 0 && !emptyDirsFound.ContainsKey(mount.HostPath))];
         var shared = new Queue<IReadOnlyList<MountSpec>>(
             paths.Length == 0 ? [] : await share.BindAsync(sandbox.Id, containerId, paths, sandbox.QemuPid, cancellationToken));
         return
         [
-            .. config.Mounts.SelectMany(mount => mount.Image.Length == 0
-                ? shared.Dequeue()
+            .. config.Mounts.SelectMany(mount => emptyDirsFound.TryGetValue(mount.HostPath, out EmptyDir? volume) ? [volume.ToSpec(mount)]
+                : mount.Image.Length == 0 ? shared.Dequeue()
                 :
                 [
                     new MountSpec

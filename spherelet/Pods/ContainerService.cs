@@ -11,6 +11,7 @@ internal sealed partial class ContainerService(
     PodTable table,
     PodStore store,
     PodShare share,
+    EmptyDirs emptyDirs,
     IImageSource images,
     ContainerFollower follower,
     IPodHooks hooks,

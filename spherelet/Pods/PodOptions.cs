@@ -15,6 +15,9 @@ internal sealed record PodOptions
     /// <summary>Size of a pod's writable scratch disk in MiB, a sparse file; 0 for writable layers in guest memory. Default 10240.</summary>
     public int ScratchMiB { get; init; } = 10240;
 
+    /// <summary>Most MiB of the disk of one emptyDir, a sparse file; 0 shares emptyDirs from the host. Default 262144.</summary>
+    public int EmptyDirMiB { get; init; } = 262_144;
+
     /// <summary>How long a machine of the pool may take to become its pod; then a fresh one is started. Default 10 s.</summary>
     public TimeSpan PooledPatience { get; init; } = TimeSpan.FromSeconds(10);
 

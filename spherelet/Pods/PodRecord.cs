@@ -24,6 +24,9 @@ internal sealed record PodRecord
     /// </summary>
     public ResourceLimits? Limits { get; init; }
 
+    /// <summary>Most MiB of a disk for one of its emptyDirs; 0: they are shared from the host.</summary>
+    public int EmptyDirMiB { get; init; }
+
     /// <summary>RunPodSandbox came to its end. Without it, a restarted daemon clears the pod away.</summary>
     public bool Made { get; init; }
 

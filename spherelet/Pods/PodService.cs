@@ -42,7 +42,7 @@ internal sealed partial class PodService(
             undo.Push("the machine", token => engine.RemoveAsync(MachineId.Parse(id), token));
             table.PodNames.Reserve(config.Name, id);
             undo.Push("the name", () => table.PodNames.Release(config.Name, id));
-            var record = new PodRecord { Id = id, Config = config, CreatedUnixNanoseconds = UnixTime.Nanoseconds(time.GetUtcNow()) };
+            var record = new PodRecord { Id = id, Config = config, CreatedUnixNanoseconds = UnixTime.Nanoseconds(time.GetUtcNow()), EmptyDirMiB = config.UserNamespace is null ? options.EmptyDirMiB : 0 };
             store.Save(record);
 
             MachineSpec spec = Plan(id, config, member?.Machine.Spec.Network ?? await network.PrepareAsync(id, cancellationToken));

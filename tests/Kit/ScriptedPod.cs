@@ -25,7 +25,7 @@ internal sealed class ScriptedPod : IPodNetwork, IImageSource, IAsyncDisposable
         var share = new PodShare(_store, NullLogger<PodShare>.Instance);
         _engine = new CrxEngine(new CrxEngineOptions { RootDirectory = _directory, RuntimeDirectory = _directory }, Time, NullLoggerFactory.Instance);
         Follower = new ContainerFollower(Time, NullLogger<ContainerFollower>.Instance);
-        Containers = new ContainerService(_table, _store, share, this, Follower, new NoPodHooks(), options, Time, NullLogger<ContainerService>.Instance);
+        Containers = new ContainerService(_table, _store, share, new EmptyDirs(), this, Follower, new NoPodHooks(), options, Time, NullLogger<ContainerService>.Instance);
         PoolOptions poolOptions = new();
         MachinePool pool = new(
             _engine, this, share, _store, new PoolRehearsal(share, poolOptions, Time, NullLogger<PoolRehearsal>.Instance), options, poolOptions, Time, NullLogger<MachinePool>.Instance);

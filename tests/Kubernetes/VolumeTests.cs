@@ -68,9 +68,9 @@ public sealed class VolumeTests(KubernetesLab lab)
             spec:
               terminationGracePeriodSeconds: 0
               securityContext: { runAsUser: 1000, runAsGroup: 3000, fsGroup: 2345 }
-              volumes: [ { name: disk, emptyDir: {} }, { name: memory, emptyDir: { medium: Memory } } ]
+              volumes: [ { name: disk, emptyDir: {} }, { name: memory, emptyDir: { medium: Memory, sizeLimit: 4Mi } } ]
               containers:
-              - { name: a, image: IMAGE, command: [sleep, "1000"], volumeMounts: [ { name: disk, mountPath: /disk }, { name: memory, mountPath: /memory } ] }
+              - { name: a, image: IMAGE, command: [sleep, "1000"], volumeMounts: [ { name: disk, mountPath: /disk }, { name: disk, mountPath: /below, subPath: sub/path }, { name: memory, mountPath: /memory } ] }
               - { name: b, image: IMAGE, command: [sleep, "1000"], volumeMounts: [ { name: disk, mountPath: /disk }, { name: disk, mountPath: /ro, readOnly: true } ] }
             """);
         await space.ReadyAsync("shared");
@@ -82,6 +82,10 @@ public sealed class VolumeTests(KubernetesLab lab)
         await space.KubectlAsync("exec", "shared", "-c", "b", "--", "sh", "-c", "mv /disk/file /disk/moved; echo more >> /disk/moved");
         Assert.Equal("from a\nmore\n", await space.KubectlAsync("exec", "shared", "-c", "a", "--", "cat", "/disk/moved"));
         Assert.NotEqual(0, (await lab.TryKubectlAsync(null, "-n", space.Name, "exec", "shared", "-c", "b", "--", "touch", "/ro/no")).ExitCode);
+        Assert.Equal("tmpfs 4096", (await space.KubectlAsync("exec", "shared", "-c", "a", "--", "sh", "-c", "df -kT /memory | awk 'NR == 2 { print $2, $3 }'")).Trim());
+        await space.KubectlAsync("exec", "shared", "-c", "b", "--", "sh", "-c", "mkfifo /disk/pipe; echo through it > /disk/pipe &");
+        Assert.Equal("through it\n", await space.KubectlAsync("exec", "shared", "-c", "a", "--", "cat", "/disk/pipe"));
+        Assert.Equal("below\n", await space.KubectlAsync("exec", "shared", "-c", "a", "--", "sh", "-c", "echo below > /below/file; cat /disk/sub/path/file"));
     }
 
     [Fact]

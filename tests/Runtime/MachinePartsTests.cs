@@ -120,13 +120,15 @@ public sealed class MachinePartsTests
         Assert.Equal(1005u, pool.TryTake());
     }
 
-    [Fact]
-    public async Task A_scratch_disk_is_a_sound_sparse_ext4_the_first_time_and_from_memory()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_empty_disk_is_a_sound_sparse_ext4_the_first_time_and_from_memory(bool journal)
     {
         string folder = Directory.CreateTempSubdirectory("vks-test-scratch-").FullName;
         try
         {
-            ScratchDisks disks = new();
+            EmptyDisks disks = new(journal);
             foreach (string name in new[] { "made", "again" })
             {
                 string path = Path.Combine(folder, name);

@@ -38,6 +38,17 @@ public sealed class JoinFilesTests
         Assert.Equal(allowsV1, config.Contains("failCgroupV1: false\n", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(20, "featureGates: { SizeMemoryBackedVolumes: true, EphemeralContainers: true }\n")]
+    [InlineData(22, "featureGates: { EphemeralContainers: true }\n")]
+    [InlineData(23, "")]
+    public void What_later_kubelets_do_by_themselves_is_turned_on_for_earlier_ones(int minor, string line)
+    {
+        string config = Content(s_request with { KubeletMinor = minor }, "config.yaml");
+
+        Assert.Equal(line, string.Concat(config.Split('\n').Where(static one => one.StartsWith("featureGates", StringComparison.Ordinal)).Select(static one => one + "\n")));
+    }
+
     [Fact]
     public void The_token_is_in_one_file_that_only_root_may_read()
     {

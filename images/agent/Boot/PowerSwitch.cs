@@ -5,7 +5,7 @@ using Vks.Agent.Host;
 namespace Vks.Agent.Boot;
 
 /// <summary>Ends the guest in order: containers, file systems, machine.</summary>
-internal sealed class PowerSwitch(ContainerTable containers, Scratch scratch, TimeProvider time)
+internal sealed class PowerSwitch(ContainerTable containers, Scratch scratch, VolumeMounts volumes, TimeProvider time)
 {
     private static readonly TimeSpan _grace = TimeSpan.FromSeconds(2);
 
@@ -20,6 +20,7 @@ internal sealed class PowerSwitch(ContainerTable containers, Scratch scratch, Ti
         {
             await containers.StopAllAsync(_grace, time);
             Libc.Sync();
+            volumes.UnmountAll();
             scratch.Unmount();
         }
         catch (Exception exception)

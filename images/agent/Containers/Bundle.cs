@@ -8,7 +8,7 @@ using Vks.Runtime.Guest.Protocol;
 namespace Vks.Agent.Containers;
 
 /// <summary>What a bundle is built from.</summary>
-internal sealed record BundleSources(ImageMounts Images, BlockDevices Disks, Share Share, PodPersonality Personality, PodUserNamespace UserNamespace);
+internal sealed record BundleSources(DiskMounts Images, VolumeMounts Volumes, BlockDevices Disks, Share Share, PodPersonality Personality, PodUserNamespace UserNamespace);
 
 /// <summary>One container's directory, overlay and disks. All made by <see cref="CreateAsync"/>, all undone by <see cref="RemoveAsync"/>.</summary>
 internal sealed class Bundle
@@ -18,6 +18,7 @@ internal sealed class Bundle
     private readonly BundleSources _sources;
     private readonly ContainerSpec _spec;
     private readonly List<string> _disks = [];
+    private readonly List<string> _volumes = [];
     private readonly List<string> _mountSources = [];
     private IReadOnlyList<GuestDevice> _devices = [];
     private bool _mounted;
@@ -101,7 +102,13 @@ internal sealed class Bundle
             await _sources.Images.ReleaseAsync(disk);
         }
 
+        foreach (string volume in _volumes)
+        {
+            await _sources.Volumes.ReleaseDiskAsync(volume);
+        }
+
         _disks.Clear();
+        _volumes.Clear();
         Remove(Folder);
         Remove(LayerFolder);
     }
@@ -166,6 +173,8 @@ internal sealed class Bundle
                     ? disk
                     : Descriptors.ResolveInRoot(disk, mount.SubPath)
                         ?? throw new AgentException(GuestFault.InvalidRequest, $"The image that is mounted on '{mount.Destination}' has no '{mount.SubPath}'.");
+            case MountSource.Volume when mount.Volume is { } volume:
+                return VolumeMounts.Resolve(await VolumeAsync(mount.Source, volume, cancellationToken), mount.SubPath, volume.SubPath);
             case MountSource.Tmpfs:
                 return "tmpfs";
             case MountSource.GuestPath:
@@ -175,6 +184,18 @@ internal sealed class Bundle
             default:
                 throw new AgentException(GuestFault.InvalidRequest, $"{mount.Kind} is no mount source.");
         }
+    }
+
+    private async Task<string> VolumeAsync(string serial, VolumeSpec volume, CancellationToken cancellationToken)
+    {
+        if (volume.InMemory)
+        {
+            return _sources.Volumes.InMemory(serial, volume);
+        }
+
+        string path = await _sources.Volumes.AcquireDiskAsync(serial, volume.Root, cancellationToken);
+        _volumes.Add(serial);
+        return path;
     }
 
     private async Task<string> AcquireAsync(string serial, CancellationToken cancellationToken)

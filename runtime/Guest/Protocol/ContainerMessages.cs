@@ -184,7 +184,7 @@ public sealed record MountSpec
     /// <summary>Where the bytes come from.</summary>
     public required MountSource Kind { get; init; }
 
-    /// <summary>Share: path below the share; Disk: SCSI serial; Tmpfs: ignored; GuestPath: absolute path in the guest.</summary>
+    /// <summary>Share: path below the share; Disk: SCSI serial; Volume: SCSI serial, or a name of that form for one in memory; Tmpfs: ignored; GuestPath: absolute path in the guest.</summary>
     public string Source { get; init => field = value ?? ""; } = "";
 
     /// <summary>Absolute path in the container.</summary>
@@ -193,9 +193,25 @@ public sealed record MountSpec
     /// <summary>Mount options in the words of the OCI runtime spec: <c>ro</c>, <c>rro</c>, <c>rbind</c>, <c>rshared</c>, <c>size=64m</c> ….</summary>
     public IReadOnlyList<string> Options { get; init => field = value ?? []; } = [];
 
-    /// <summary>For Disk: the path below the disk's root that is mounted; empty for the root.</summary>
+    /// <summary>For Disk and Volume: the path below the root that is mounted; empty for the root. Missing folders of a volume are made.</summary>
     public string SubPath { get; init => field = value ?? ""; } = "";
+
+    /// <summary>For Volume: what it is to be when it is new.</summary>
+    public VolumeSpec? Volume { get; init; }
 }
+
+/// <summary>A volume of the pod: an ext4 on a hot-plugged disk, or memory. It is mounted once for all containers.</summary>
+/// <param name="Root">Its root.</param>
+/// <param name="SubPath">Folders that are made for a mount's sub-path.</param>
+/// <param name="InMemory">It is a tmpfs, which lasts as long as the machine.</param>
+/// <param name="MemoryBytes">Most bytes of such a one; 0: half of the guest's memory.</param>
+public sealed record VolumeSpec(VolumeFolder Root, VolumeFolder SubPath, bool InMemory, long MemoryBytes);
+
+/// <summary>Whose a new folder of a volume is.</summary>
+/// <param name="UserId">Owner.</param>
+/// <param name="GroupId">Group.</param>
+/// <param name="Mode">Permission bits, set-id and sticky ones too.</param>
+public sealed record VolumeFolder(uint UserId, uint GroupId, uint Mode);
 
 /// <summary>Where the bytes of a mount come from.</summary>
 public enum MountSource
@@ -211,6 +227,9 @@ public enum MountSource
 
     /// <summary>A path of the guest itself.</summary>
     GuestPath = 4,
+
+    /// <summary>A volume that belongs to the pod alone (emptyDir).</summary>
+    Volume = 5,
 }
 
 /// <summary>A built container: who its first process will be.</summary>

@@ -4,29 +4,25 @@ using Vks.Runtime.Guest.Protocol;
 
 namespace Vks.Agent.Disks;
 
-/// <summary>Read-only image disks, each mounted once for all its users and unmounted after the last.</summary>
-internal sealed class ImageMounts(BlockDevices devices) : IDisposable
+/// <summary>Disks, each mounted once for all its users and unmounted after the last.</summary>
+/// <param name="devices">Finds them.</param>
+/// <param name="root">The folder of the mount points.</param>
+/// <param name="mount">Mounts a device (first) on a folder (second).</param>
+internal sealed class DiskMounts(BlockDevices devices, string root, Action<string, string> mount) : IDisposable
 {
-    private const string Root = "/run/vks/images";
     private readonly Dictionary<string, int> _users = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _gate = new(1, 1);
 
     /// <summary>Mounts the disk if it is not, and counts one more user. Gives the mount point.</summary>
     internal async Task<string> AcquireAsync(string serial, CancellationToken cancellationToken)
     {
-        if (serial.Length is 0 or > 20 || serial.AsSpan().ContainsAny('/', '\0') || serial is "." or "..")
-        {
-            throw new AgentException(GuestFault.InvalidRequest, $"'{serial}' is no disk serial: 1 to 20 characters without '/' are expected.");
-        }
-
-        string target = Path.Combine(Root, serial);
+        string target = Path.Combine(root, Checked(serial));
         await _gate.WaitAsync(cancellationToken);
         try
         {
             if (!_users.TryGetValue(serial, out int users))
             {
-                string device = await devices.FindAsync(serial, cancellationToken);
-                Mounts.Mount(device, target, DiskFormat.OfDisk(device), Constants.MsReadOnly);
+                mount(await devices.FindAsync(serial, cancellationToken), target);
             }
 
             _users[serial] = users + 1;
@@ -56,7 +52,7 @@ internal sealed class ImageMounts(BlockDevices devices) : IDisposable
             }
 
             _users.Remove(serial);
-            string target = Path.Combine(Root, serial);
+            string target = Path.Combine(root, serial);
             Mounts.Unmount(target);
             _ = Libc.RemoveDirectory(target);
         }
@@ -65,6 +61,21 @@ internal sealed class ImageMounts(BlockDevices devices) : IDisposable
             _gate.Release();
         }
     }
+
+    /// <summary>Unmounts all, whoever uses them: the guest ends.</summary>
+    internal void UnmountAll()
+    {
+        foreach (string serial in _users.Keys)
+        {
+            Mounts.Unmount(Path.Combine(root, serial));
+        }
+    }
+
+    /// <summary>A serial that can be the name of a folder.</summary>
+    /// <exception cref="AgentException">InvalidRequest: it cannot.</exception>
+    internal static string Checked(string serial) => serial.Length is 0 or > 20 || serial.AsSpan().ContainsAny('/', '\0') || serial is "." or ".."
+        ? throw new AgentException(GuestFault.InvalidRequest, $"'{serial}' is no disk serial: 1 to 20 characters without '/' are expected.")
+        : serial;
 
     /// <inheritdoc/>
     public void Dispose() => _gate.Dispose();
