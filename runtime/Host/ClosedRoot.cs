@@ -76,7 +76,7 @@ internal static unsafe class ClosedRoot
             else
             {
                 Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-                File.Create(path).Dispose();
+                MakeFile(path);
             }
 
             mount.AttachTo(path);
@@ -86,6 +86,19 @@ internal static unsafe class ClosedRoot
         Directory.CreateDirectory(Place + "/proc");
         Mount("proc", Place + "/proc", "proc", LibC.MS_NOSUID | LibC.MS_NODEV | LibC.MS_NOEXEC | LibC.MS_RDONLY, "subset=pid");
         Mount("tmpfs", Place, null, LibC.MS_REMOUNT | LibC.MS_BIND | LibC.MS_RDONLY | LibC.MS_NOSUID | LibC.MS_NOEXEC, null);
+    }
+
+    /// <summary>
+    /// Makes a file without opening it. What is open for writing keeps the file system from becoming read-only, and what was closed is still open in every
+    /// child that the daemon forked a moment before and that has not come to its exec.
+    /// </summary>
+    private static void MakeFile(string path)
+    {
+        const int RegularFile = 0x8000 | 0x1a4; // S_IFREG | 0644, mknod(2)
+        fixed (byte* name = Native.ZeroTerminated(path))
+        {
+            Native.Check(LibC.mknod(name, RegularFile, 0), "mknod", path);
+        }
     }
 
     /// <summary>pivot_root(".", ".") puts the old root over the new one, from where it is taken away, pivot_root(2).</summary>

@@ -5,7 +5,7 @@ using Tmds.Linux;
 namespace Vks.Runtime.Host;
 
 /// <summary>Opens a tap interface for a virtual machine.</summary>
-internal static unsafe class Tap
+internal static class Tap
 {
     // linux/if_tun.h
     private const short IffTap = 0x0002;
@@ -15,11 +15,39 @@ internal static unsafe class Tap
     /// <summary>Size of <c>struct ifreq</c> (netdevice(7)); the name's field has 16 bytes.</summary>
     private const int InterfaceRequestBytes = 40;
 
+    /// <summary>How long a tap may be in use. A descriptor that was closed is open for as long as a child that was forked a moment before takes to its exec.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+
     /// <summary>Opens an existing tap (Ethernet frames with virtio-net headers).</summary>
     /// <param name="netnsPath">The network namespace it is in, or null for the daemon's.</param>
     /// <param name="name">Its name, at most 15 bytes.</param>
-    /// <exception cref="HostException"><c>EBUSY</c>: another process has it open; <c>ENOENT</c>: no such namespace or no <c>/dev/net/tun</c>; <c>ENODEV</c>: no such interface.</exception>
-    internal static Task<SafeFileHandle> OpenAsync(string? netnsPath, string name) => DedicatedThread.RunAsync("vks-tap", () =>
+    /// <exception cref="HostException"><c>EBUSY</c>: another process has it open for two seconds; <c>ENOENT</c>: no such namespace or no <c>/dev/net/tun</c>; <c>ENODEV</c>: no such interface.</exception>
+    internal static async Task<SafeFileHandle> OpenAsync(string? netnsPath, string name)
+    {
+        long begin = Environment.TickCount64;
+        while (true)
+        {
+            try
+            {
+                return await OpenOnceAsync(netnsPath, name);
+            }
+            catch (HostException cause) when (cause.ErrnoName == "EBUSY" && Environment.TickCount64 - begin < s_patience.TotalMilliseconds)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
+            }
+        }
+    }
+
+    /// <summary>Makes a tap in a network namespace of its own, which nothing else can enter and which goes with the descriptor.</summary>
+    /// <param name="name">Its name, at most 15 bytes.</param>
+    /// <exception cref="HostException">No <c>/dev/net/tun</c>, or no right to make a namespace.</exception>
+    internal static Task<SafeFileHandle> MakeAloneAsync(string name) => DedicatedThread.RunAsync("vks-tap", () =>
+    {
+        Native.Check(LibC.unshare(LibC.CLONE_NEWNET), "unshare(CLONE_NEWNET)", name);
+        return Attach(name, $"tap {name}");
+    });
+
+    private static Task<SafeFileHandle> OpenOnceAsync(string? netnsPath, string name) => DedicatedThread.RunAsync("vks-tap", () =>
     {
         if (Encoding.UTF8.GetByteCount(name) is 0 or > 15)
         {
@@ -41,16 +69,7 @@ internal static unsafe class Tap
         return Attach(name, subject);
     });
 
-    /// <summary>Makes a tap in a network namespace of its own, which nothing else can enter and which goes with the descriptor.</summary>
-    /// <param name="name">Its name, at most 15 bytes.</param>
-    /// <exception cref="HostException">No <c>/dev/net/tun</c>, or no right to make a namespace.</exception>
-    internal static Task<SafeFileHandle> MakeAloneAsync(string name) => DedicatedThread.RunAsync("vks-tap", () =>
-    {
-        Native.Check(LibC.unshare(LibC.CLONE_NEWNET), "unshare(CLONE_NEWNET)", name);
-        return Attach(name, $"tap {name}");
-    });
-
-    private static SafeFileHandle Attach(string name, string subject)
+    private static unsafe SafeFileHandle Attach(string name, string subject)
     {
         SafeFileHandle tun = Native.Open("/dev/net/tun", LibC.O_RDWR, "load the kernel module tun");
         try

@@ -95,7 +95,8 @@ internal static class QemuCommandLine
     private static IEnumerable<string> Kernel(QemuSettings settings)
     {
         // ramfs: on a root of tmpfs crun cannot tell that its file is read-only and copies itself at each call (RootFileSystem of the agent).
-        List<string> words = ["console=hvc0", "quiet", "loglevel=4", "reboot=t", "panic=-1", "rootfstype=ramfs", "rdinit=/init"];
+        // No device needs bounce buffers below 4 GiB, for which the kernel would keep 64 MiB of a guest that is larger.
+        List<string> words = ["console=hvc0", "quiet", "loglevel=4", "reboot=t", "panic=-1", "rootfstype=ramfs", "rdinit=/init", "swiotlb=noforce"];
         if (settings.Accelerator == QemuAccelerator.Tcg)
         {
             words.Add("no_timer_check");

@@ -115,13 +115,14 @@ internal sealed partial class ContainerService
     /// <summary>A machine's memory cannot grow while it runs, so more than it has would be a promise that nobody keeps.</summary>
     private static void RequireMemory(Container container, long memoryBytes)
     {
-        long most = (container.Sandbox.Machine!.Spec.MemoryMiB - MachinePlan.GuestOverheadMiB) * MiB;
+        int size = container.Sandbox.Machine!.Spec.MemoryMiB;
+        long most = MachinePlan.MostBytes(size);
         if (memoryBytes > Math.Max(most, container.Record.Config.Resources.MemoryBytes))
         {
             throw new PodException(
                 PodFault.WrongState,
                 container.Id,
-                $"Container {container.Id} cannot have {memoryBytes} bytes of memory: its machine has {container.Sandbox.Machine.Spec.MemoryMiB} MiB, of which {MachinePlan.GuestOverheadMiB} are the guest's own, and that cannot grow while it runs. Make the pod anew with that limit.");
+                $"Container {container.Id} cannot have {memoryBytes} bytes of memory: its machine has {size} MiB, of which {size - (most / MiB)} are the guest's own, and that cannot grow while it runs. Make the pod anew with that limit.");
         }
     }
 

@@ -56,6 +56,19 @@ public sealed class ContainerLimitTests(NodeLab lab)
     }
 
     [Fact]
+    public async Task A_large_limit_can_be_had_to_its_last_byte()
+    {
+        PodSandboxConfig config = PodUnderTest.NewConfig(lab);
+        config.Linux.Resources = new LinuxContainerResources { MemoryLimitInBytes = 4L << 30 };
+        await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token, config);
+        string container = await pod.StartAsync(Token, "sleep", "1000");
+
+        long[] free = [.. (await pod.ExecAsync(container, Token, "awk", "/MemFree/ { print $2 } FILENAME ~ /min_free/ { print $1 }", "/proc/meminfo", "/proc/sys/vm/min_free_kbytes"))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static text => long.Parse(text, CultureInfo.InvariantCulture))];
+        Assert.InRange((free[0] - free[1]) / 1024, 4096, 4096 + 64);
+    }
+
+    [Fact]
     public async Task A_container_that_gets_hardly_any_CPU_can_still_be_killed()
     {
         await using PodUnderTest pod = await PodUnderTest.RunAsync(lab, Token);

@@ -48,7 +48,7 @@ public sealed class QemuCommandLineTests
         -machine microvm,pit=on,pic=on,rtc=on,acpi=off,isa-serial=off,x-option-roms=off,auto-kernel-cmdline=on,memory-backend=ram0
         -accel tcg,thread=multi,tb-size=96 -cpu max,-erms -smp 1 -m 512M -object memory-backend-ram,id=ram0,size=512M -global virtio-mmio.force-legacy=false
         -kernel /proc/self/fd/15 -initrd /proc/self/fd/16
-        -append console=hvc0 quiet loglevel=4 reboot=t panic=-1 rootfstype=ramfs rdinit=/init no_timer_check noapictimer tsc_early_khz=2596132 tsc=reliable
+        -append console=hvc0 quiet loglevel=4 reboot=t panic=-1 rootfstype=ramfs rdinit=/init swiotlb=noforce no_timer_check noapictimer tsc_early_khz=2596132 tsc=reliable
         -chardev socket,id=qmp,fd=10,server=on,wait=off -mon chardev=qmp,mode=control
         -device virtio-serial-device,max_ports=2
         -chardev socket,id=console,fd=12,server=on,wait=off -device virtconsole,chardev=console,nr=0
@@ -68,7 +68,7 @@ public sealed class QemuCommandLineTests
         -machine microvm,pit=off,pic=off,rtc=off,acpi=off,isa-serial=off,x-option-roms=off,auto-kernel-cmdline=on,memory-backend=ram0
         -accel kvm -cpu host -smp 4 -m 2048M -object memory-backend-ram,id=ram0,size=2048M -global virtio-mmio.force-legacy=false
         -kernel /proc/self/fd/15 -initrd /proc/self/fd/16
-        -append console=hvc0 quiet loglevel=4 reboot=t panic=-1 rootfstype=ramfs rdinit=/init vks.channel=vsock
+        -append console=hvc0 quiet loglevel=4 reboot=t panic=-1 rootfstype=ramfs rdinit=/init swiotlb=noforce vks.channel=vsock
         -chardev socket,id=qmp,fd=10,server=on,wait=off -mon chardev=qmp,mode=control
         -device virtio-serial-device,max_ports=2
         -chardev socket,id=console,fd=12,server=on,wait=off -device virtconsole,chardev=console,nr=0

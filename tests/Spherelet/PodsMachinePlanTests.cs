@@ -37,7 +37,9 @@ public sealed class PodsMachinePlanTests
             new ResourceLimits { CpuQuotaMicroseconds = overhead, CpuPeriodMicroseconds = 100_000 }).VcpuCount);
 
     [Theory]
-    [InlineData(256, 0, 320)]
+    [InlineData(256, 0, 344)]
+    [InlineData(8192, 0, 8528)]
+    [InlineData(8192, 96, 8528)]
     [InlineData(256, 128, 384)]
     [InlineData(16, 0, 128)]
     public void Memory_limit_gets_room_for_the_guest_itself(long limitMiB, long overheadMiB, int memoryMiB) =>
@@ -53,6 +55,10 @@ public sealed class PodsMachinePlanTests
             Assert.InRange(spec.MemoryMiB, 96, s_host.MemoryMiB);
             Assert.True(spec.MemoryMiB == s_host.MemoryMiB || resources.MemoryBytes == 0 || spec.MemoryMiB * MiB >= resources.MemoryBytes);
         });
+
+    [Fact]
+    public void A_machine_can_give_the_limit_it_was_made_for_and_hardly_more() => Gen.Int[80, 30_000].Sample(limitMiB =>
+        Assert.InRange(MachinePlan.MostBytes(Plan(new ResourceLimits { MemoryBytes = limitMiB * MiB }, new ResourceLimits()).MemoryMiB) - (limitMiB * MiB), 0, 2 * MiB));
 
     [Fact]
     public void More_is_never_less() =>
