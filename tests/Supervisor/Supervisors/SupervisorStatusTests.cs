@@ -10,7 +10,7 @@ namespace Vks.Tests.Supervisor.Supervisors;
 [Collection(ClusterCollection.Name)]
 public sealed class SupervisorStatusTests(ClusterLab lab) : IAsyncDisposable
 {
-    private const string Name = "shown";
+    private const string Name = "told";
     private readonly CancellationTokenSource _end = new();
     private LabProcess? _beside;
     private Task _member = Task.CompletedTask;
