@@ -2,6 +2,8 @@
 # host is: on, start_part, plug_in, host_lib, and control_ip, etcd_dir. They hold for Kubernetes
 # 1.20 up to the present; where the two differ, kube_minor decides.
 registry=$control_ip:5000
+# Where the API server is found; a control plane of several members has an address for that.
+api_ip=$control_ip
 service_cidr=10.96.0.0/16
 service_ip=10.96.0.1
 pod_cidr=10.244.0.0/16
@@ -170,7 +172,7 @@ remove_cgroups() {
 # What a real host does to become a node, without systemd: the kubelet gets its certificate by a signing request.
 join_node() {
     local number=$1 name=node-$1
-    on "$name" "$spherelet" join --no-units --server "https://$control_ip:6443" --token "@$pki/token" --ca-file "$pki/ca.crt" \
+    on "$name" "$spherelet" join --no-units --server "https://$api_ip:6443" --token "@$pki/token" --ca-file "$pki/ca.crt" \
         --node-name "$name" --node-ip "$(node_ip "$number")" --zone "zone-$number" --pod-cidr "$(node_pod_cidr "$number")" --socket "$(runtime_socket "$number")" \
         --kubelet "$kube/kubelet" --cgroup-root "$(node_cgroup "$number")" --cni-config-directory /var/lib/cni/net.d >/dev/null
     # An oom_score_adj below 0 needs a right that not every machine's root has; and a minute until a changed
@@ -221,18 +223,26 @@ start_proxy() {
         --conntrack-tcp-timeout-established 0 --conntrack-tcp-timeout-close-wait 0
 }
 
-# What only an administrator may say of a node, and the classes of pods that a Spherelet knows.
+# What a machine takes beside its pod's own limits.
+pod_overhead=96Mi
+
+# What only an administrator may say of a node.
 register() {
     local number name
     for ((number = 1; number <= node_count; number++)); do
         name=node-$number
         wait_until 240 "$name registers" kubectl get node "$name"
-        kubectl patch node "$name" --type merge -p "{\"metadata\":{\"labels\":{\"node-role.kubernetes.io/agent\":\"\"}},\"spec\":{\"podCIDR\":\"$(node_pod_cidr "$number")\"}}" >/dev/null
+        kubectl patch node "$name" --type merge -p "{\"metadata\":{\"labels\":{\"node-role.kubernetes.io/agent\":\"\"},\"annotations\":{\"vks.dev/pod-overhead-memory\":\"$pod_overhead\"}},\"spec\":{\"podCIDR\":\"$(node_pod_cidr "$number")\"}}" >/dev/null
     done
+}
+
+# A Supervisor makes them by itself, from what the nodes say.
+make_runtime_classes() {
+    local name
     for name in crx crx-isolated; do runtime_class "$name"; done | kubectl apply -f - >/dev/null
 }
 
-# What a machine takes beside its pod's own limits counts on the node and in quotas, as it does in the machine's size.
+# The overhead counts on the node and in quotas, as it does in the machine's size.
 runtime_class() {
     cat <<YAML
 ---
@@ -240,7 +250,7 @@ apiVersion: node.k8s.io/v1
 kind: RuntimeClass
 metadata: { name: "$1" }
 handler: "$1"
-overhead: { podFixed: { memory: 96Mi } }
+overhead: { podFixed: { memory: $pod_overhead } }
 YAML
 }
 

@@ -96,6 +96,12 @@ route add default via $lab_net.254
 IP
 }
 
+# name_host HOST ADDRESS: the host finds its own name
+name_host() {
+    { cat /etc/hosts; printf '%s %s\n' "$2" "$1"; } >"$lab_dir/$1/hosts"
+    on "$1" mount --bind "$lab_dir/$1/hosts" /etc/hosts
+}
+
 # end_host HOST: ends all that runs there; a host that is not there is no error
 end_host() {
     local pid

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A Kubernetes cluster of one to three nodes on this machine; `./vks lab` calls it.
+# A Kubernetes cluster of one to three nodes on this machine, or of three zones; `./vks lab` calls it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 tree=$(dirname "$here")
@@ -29,11 +29,12 @@ usage() {
 usage: ./vks lab COMMAND
 
   up [NODES]           a cluster of one to three nodes [1]; takes over from an interrupted one
+  up --zones 3         three zones, in each a node and a member of the control plane; a floating address; a Supervisor
   down                 ends it; nothing stays
   status               what runs, and the nodes
   kubectl ARGUMENTS    kubectl on it
-  shell HOST           a shell on control, node-1, node-2 or node-3
-  stop HOST PART       ends one program: etcd, kube-apiserver, spherelet, kubelet, kube-proxy, …
+  shell HOST           a shell on control, node-1, …, member-1, …
+  stop HOST PART       ends one program: etcd, kube-apiserver, spherelet, kubelet, kube-proxy, …, or all of a member: member-1 member
   start HOST PART      starts it again
 
 The cluster's kubeconfig:  export KUBECONFIG=$lab_dir/kubeconfig
@@ -52,15 +53,27 @@ EOF
 . "$here/hosts.sh"
 . "$here/cluster.sh"
 . "$here/pki.sh"
+. "$here/zones.sh"
+
+# Three zones have a control plane of their own kind: elsewhere, and with authorities of its own.
+choose_control_plane() {
+    if [ "$zone_count" -gt 0 ]; then
+        api_ip=$floating_ip pki=$supervisor_dir/pki
+    else
+        api_ip=$control_ip pki=$lab_dir/pki
+    fi
+}
 
 # What the cluster was made with stays what it runs with.
 load_settings() {
     [ -e "$lab_dir/settings" ] || fail "there is no lab '$lab_name'. Do: ./vks lab up"
+    zone_count=0
     . "$lab_dir/settings"
+    choose_control_plane
 }
 
 save_settings() {
-    printf '%s=%q\n' node_count "$node_count" kube "$kube" kube_minor "$kube_minor" spherelet "$spherelet" supervisor "$supervisor" guest_dir "$guest_dir" lab_containerd "$lab_containerd" >"$lab_dir/settings"
+    printf '%s=%q\n' node_count "$node_count" zone_count "$zone_count" kube "$kube" kube_minor "$kube_minor" spherelet "$spherelet" supervisor "$supervisor" guest_dir "$guest_dir" lab_containerd "$lab_containerd" >"$lab_dir/settings"
 }
 
 # What programs on the hosts change of this machine, since these settings are everybody's.
@@ -85,6 +98,7 @@ restore_machine() {
 hosts() {
     local number
     printf 'control\n'
+    members
     for ((number = 1; number <= node_count; number++)); do printf 'node-%d\n' "$number"; done
 }
 
@@ -101,18 +115,40 @@ healthy() {
     nodes_ready 2>/dev/null
 }
 
+bring_control_plane_up() {
+    if [ "$zone_count" -gt 0 ]; then
+        step "control plane: three members, Kubernetes 1.$kube_minor"
+        start_members
+        make_client_pki
+        install -m 600 "$supervisor_dir/kubeconfig" "$lab_dir/kubeconfig"
+    else
+        step "control plane: Kubernetes 1.$kube_minor"
+        make_pki
+        install -m 600 "$pki/admin.kubeconfig" "$lab_dir/kubeconfig"
+        start_control_plane
+    fi
+}
+
 up() {
     local number host
+    zone_count=0
+    if [ "${1:-}" = --zones ]; then
+        [ "${2:-}" = 3 ] || fail "a lab has three zones, or none: --zones 3"
+        zone_count=3
+        set -- "${3:-3}"
+        [ "$1" = 3 ] || fail "three zones have a node each: '$1' nodes do not fit"
+    fi
     node_count=${1:-1}
     [[ $node_count =~ ^[1-3]$ ]] || fail "a lab has one to three nodes, not '$node_count'"
-    local wanted=$node_count wanted_containerd=$lab_containerd
+    local wanted=$node_count wanted_zones=$zone_count wanted_containerd=$lab_containerd
     if [ -e "$lab_dir/settings" ]; then
         load_settings
-        if [ "$node_count $lab_containerd" = "$wanted $wanted_containerd" ] && healthy; then show; return; fi
+        if [ "$node_count $zone_count $lab_containerd" = "$wanted $wanted_zones $wanted_containerd" ] && healthy; then show; return; fi
         step "taking down what an earlier lab left"
         down
     fi
-    node_count=$wanted lab_containerd=$wanted_containerd
+    node_count=$wanted zone_count=$wanted_zones lab_containerd=$wanted_containerd
+    choose_control_plane
     kube=$("$tree/images/kubernetes/build.sh")
     kube_minor=$("$kube/kube-apiserver" --version | sed -E 's/.*v1\.([0-9]+).*/\1/')
     spherelet=${VKS_SPHERELET:-$tree/artifacts/publish/Vks.Spherelet/release_linux-x64/spherelet}
@@ -127,10 +163,6 @@ up() {
     mkdir -p "$lab_dir"
     save_settings
     save_machine
-    step "certificates"
-    make_pki
-    cp "$pki/admin.kubeconfig" "$lab_dir/kubeconfig"
-    chmod 600 "$lab_dir/kubeconfig"
     step "hosts: $(hosts | tr '\n' ' ')"
     for host in $(hosts); do start_host "$host"; done
     start_fabric
@@ -140,13 +172,13 @@ up() {
         start_runtime "$number"
     done
     start_registry
-    step "control plane: Kubernetes 1.$kube_minor"
-    start_control_plane
+    bring_control_plane_up
     step "nodes"
     allow_joining
     for ((number = 1; number <= node_count; number++)); do start_node "$number"; done
     push_demo
     register
+    [ "$zone_count" -gt 0 ] || make_runtime_classes
     start_metrics
     wait_until 240 "all nodes are Ready" nodes_ready
     wait_until 240 "the default service account" kubectl get serviceaccount default
@@ -156,6 +188,7 @@ up() {
 
 show() {
     kubectl get nodes -o wide
+    [ "$zone_count" -eq 0 ] || { echo; kubectl get supervisors,availabilityzones,hosts.supervisor.vks.dev; }
     cat <<EOF
 
   export KUBECONFIG=$lab_dir/kubeconfig
@@ -225,6 +258,8 @@ status() {
             printf '%-9s %-24s %-8s %s\n' "$host" "$part" "$state" "$file"
         done
     done
+    [ "$zone_count" -eq 0 ] || show_members
+    echo
     kubectl get nodes -o wide || true
 }
 
@@ -235,8 +270,18 @@ start_one() {
         node-[1-3]/kube-proxy) start_proxy "${1#node-}" ;;
         control/registry) start_registry ;;
         control/metrics) start_metrics ;;
-        control/*) start_control_plane ;;
+        member-[1-3]/member) start_member "${1#member-}" ;;
+        control/*) [ "$zone_count" -eq 0 ] || fail "control has no program '$2'; a member's are started with: ./vks lab start member-1 member"
+                   start_control_plane ;;
         *) fail "host $1 has no program '$2'" ;;
+    esac
+}
+
+stop_one() {
+    case $1/$2 in
+        member-[1-3]/member) end_member "${1#member-}" ;;
+        member-*) fail "a member starts its programs again by itself. Do: ./vks lab stop $1 member" ;;
+        *) end_part "$1" "$2" ;;
     esac
 }
 
@@ -248,7 +293,7 @@ case $command in
     status) status ;;
     kubectl) load_settings; exec "$kube/kubectl" --kubeconfig "$lab_dir/kubeconfig" "$@" ;;
     shell) load_settings; [ $# -eq 1 ] || usage; on "$1" bash || true ;;
-    stop) load_settings; [ $# -eq 2 ] || usage; end_part "$1" "$2" ;;
+    stop) load_settings; [ $# -eq 2 ] || usage; stop_one "$1" "$2" ;;
     start) load_settings; [ $# -eq 2 ] || usage; start_one "$1" "$2" ;;
     *) usage ;;
 esac

@@ -29,7 +29,7 @@ kind: Config
 clusters:
 - name: vks-$lab_name
   cluster:
-    server: https://$control_ip:6443
+    server: https://$api_ip:6443
     certificate-authority-data: $(base64 -w 0 "$pki/ca.crt")
 users:
 - name: $1
@@ -50,8 +50,6 @@ make_pki() (
     authority ca "/CN=vks-$lab_name"
     authority front-proxy-ca "/CN=vks-$lab_name-front-proxy"
     new_key "$pki/service-account.key"
-    # What a host shows that asks for a node's certificate.
-    printf '%s.%s' "$(openssl rand -hex 3)" "$(openssl rand -hex 8)" >"$pki/token"
     certificate apiserver ca /CN=kube-apiserver \
         "DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local,DNS:localhost,IP:127.0.0.1,IP:$control_ip,IP:$service_ip"
     certificate apiserver-to-kubelet ca /O=system:masters/CN=kube-apiserver-to-kubelet
@@ -59,7 +57,17 @@ make_pki() (
     certificate admin ca /O=system:masters/CN=admin
     certificate controller-manager ca /CN=system:kube-controller-manager
     certificate scheduler ca /CN=system:kube-scheduler
+    for name in admin controller-manager scheduler; do kubeconfig "$name" >"$pki/$name.kubeconfig"; done
+    make_client_pki
+)
+
+# What nodes and metrics need of an authority that is there.
+make_client_pki() (
+    local name
+    umask 077
+    # What a host shows that asks for a node's certificate.
+    printf '%s.%s' "$(openssl rand -hex 3)" "$(openssl rand -hex 8)" >"$pki/token"
     certificate kube-proxy ca /CN=system:kube-proxy
     certificate metrics ca /CN=vks:metrics
-    for name in admin controller-manager scheduler kube-proxy metrics; do kubeconfig "$name" >"$pki/$name.kubeconfig"; done
+    for name in kube-proxy metrics; do kubeconfig "$name" >"$pki/$name.kubeconfig"; done
 )

@@ -105,6 +105,7 @@ serve_files() {
 register_all() {
     node_count=$1 kube=/usr/local/bin pki=$lab_dir/pki
     register
+    make_runtime_classes
     say "all $node_count nodes have registered"
     exec sleep infinity
 }

@@ -1,6 +1,7 @@
 using k8s.Models;
 using Vks.Supervisor.Kubernetes;
 using Vks.Supervisor.Namespaces;
+using Vks.Supervisor.Supervisors;
 using Vks.Supervisor.Zones;
 using Host = Vks.Supervisor.Zones.Host;
 
@@ -48,10 +49,17 @@ internal sealed class ClusterView(ApiClient api, TimeProvider time, ILogger<Clus
     /// <summary>Role bindings that the Supervisor made.</summary>
     public Informer<V1RoleBinding> RoleBindings { get; } = new(api, NamespaceMarks.Owner, time, logger);
 
+    /// <summary>Control planes: one, or none where members are somebody else's.</summary>
+    public Informer<SupervisorObject> Supervisors { get; } = new(api, null, time, logger);
+
+    /// <summary>What members say of themselves.</summary>
+    public Informer<V1Lease> MemberLeases { get; } = new(api, MemberReport.Mark, time, logger);
+
     /// <summary>Completes once everything was listed once.</summary>
     public Task Synced => Task.WhenAll(
         Nodes.Synced, Pods.Synced, Hosts.Synced, AvailabilityZones.Synced, Zones.Synced, SupervisorNamespaces.Synced, Templates.Synced,
-        StorageClasses.Synced, RuntimeClasses.Synced, Namespaces.Synced, Quotas.Synced, LimitRanges.Synced, RoleBindings.Synced);
+        StorageClasses.Synced, RuntimeClasses.Synced, Namespaces.Synced, Quotas.Synced, LimitRanges.Synced, RoleBindings.Synced,
+        Supervisors.Synced, MemberLeases.Synced);
 
     /// <summary>Pods that count against a host: bound to it and not ended.</summary>
     public IEnumerable<V1Pod> PodsOn(string node) => Pods.All.Where(pod => pod.Spec.NodeName == node && !Ended(pod));
@@ -73,5 +81,6 @@ internal sealed class ClusterView(ApiClient api, TimeProvider time, ILogger<Clus
         Nodes.RunAsync(cancellationToken), Pods.RunAsync(cancellationToken), Hosts.RunAsync(cancellationToken), AvailabilityZones.RunAsync(cancellationToken),
         Zones.RunAsync(cancellationToken), SupervisorNamespaces.RunAsync(cancellationToken), Templates.RunAsync(cancellationToken),
         StorageClasses.RunAsync(cancellationToken), RuntimeClasses.RunAsync(cancellationToken), Namespaces.RunAsync(cancellationToken),
-        Quotas.RunAsync(cancellationToken), LimitRanges.RunAsync(cancellationToken), RoleBindings.RunAsync(cancellationToken));
+        Quotas.RunAsync(cancellationToken), LimitRanges.RunAsync(cancellationToken), RoleBindings.RunAsync(cancellationToken),
+        Supervisors.RunAsync(cancellationToken), MemberLeases.RunAsync(cancellationToken));
 }

@@ -2,6 +2,7 @@ using k8s;
 using k8s.Models;
 using Vks.Supervisor.Kubernetes;
 using Vks.Supervisor.Namespaces;
+using Vks.Supervisor.Supervisors;
 using Vks.Supervisor.Zones;
 
 namespace Vks.Supervisor;
@@ -23,16 +24,18 @@ internal sealed class Controllers(ClusterView view, ApiClient api, EventRecorder
         using ControllerLoop namespaces = new(new NamespaceController(view, api, events, time), time, logger);
         using ControllerLoop templates = new(new TemplateController(api), time, logger);
         using ControllerLoop overhead = new(new OverheadController(view, api), time, logger);
+        using ControllerLoop supervisors = new(new SupervisorController(view, api, events, time), time, logger);
         try
         {
             WatchHosts(hosts.Queue, overhead.Queue);
             WatchZones(zones.Queue);
             WatchNamespaces(namespaces.Queue);
             On(view.Templates, item => Add(templates.Queue, item.Metadata.Name));
+            WatchSupervisors(supervisors.Queue);
             Seed(hosts.Queue, zones.Queue, namespaces.Queue, templates.Queue, overhead.Queue);
             await Task.WhenAll(
                 hosts.RunAsync(cancellationToken), zones.RunAsync(cancellationToken), namespaces.RunAsync(cancellationToken), templates.RunAsync(cancellationToken),
-                overhead.RunAsync(cancellationToken));
+                overhead.RunAsync(cancellationToken), supervisors.RunAsync(cancellationToken));
         }
         finally
         {
@@ -61,6 +64,16 @@ internal sealed class Controllers(ClusterView view, ApiClient api, EventRecorder
                 Add(zones, zone);
             }
         });
+    }
+
+    private void WatchSupervisors(WorkQueue supervisors)
+    {
+        On(view.Supervisors, item => Add(supervisors, item.Metadata.Name));
+        On(view.MemberLeases, lease => Add(supervisors, lease.Metadata.Labels?[MemberReport.Mark]));
+        foreach (SupervisorObject item in view.Supervisors.All)
+        {
+            Add(supervisors, item.Metadata.Name);
+        }
     }
 
     private void WatchNamespaces(WorkQueue namespaces)

@@ -52,7 +52,13 @@ internal static class InstallVerb
         return Manifests.Read(["30"], ("ADDRESS", service.TrimEnd('/')), ("AUTHORITY", Convert.ToBase64String(File.ReadAllBytes(authority.FullName))));
     }
 
-    private static async Task InstallAsync(ApiClient api, IReadOnlyList<JsonObject> manifests, TextWriter output, CancellationToken cancellationToken)
+    /// <summary>Puts manifests into the API server, and waits until it serves their kinds. May be repeated.</summary>
+    /// <param name="api">The server.</param>
+    /// <param name="manifests">In their order.</param>
+    /// <param name="output">Gets a line for each.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="SupervisorException"><see cref="SupervisorFault.ControlPlane"/>: the server refused one.</exception>
+    public static async Task InstallAsync(ApiClient api, IReadOnlyList<JsonObject> manifests, TextWriter output, CancellationToken cancellationToken)
     {
         Installer installer = new(api, TimeProvider.System);
         try

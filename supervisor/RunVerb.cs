@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using Vks.Supervisor.Kubernetes;
 using Vks.Supervisor.Namespaces;
 using Vks.Supervisor.Placement;
+using Vks.Supervisor.Supervisors;
 
 namespace Vks.Supervisor;
 
@@ -27,7 +28,8 @@ internal static class RunVerb
         };
         Option<string> address = new("--service-address") { Description = "Where kube-scheduler and kube-apiserver ask", DefaultValueFactory = static _ => SchedulerConfig.DefaultAddress };
         Option<string> certificates = SchedulerConfig.CertificatesOption();
-        Command command = new("run", "Keeps hosts, zones and namespaces as they should be, and places pods") { kubeconfig, identity, address, certificates };
+        Option<string?> member = new("--member-state") { Description = "State file of the member on this host (DIRECTORY/run/state.json of its settings): it is told to the others, for the object Supervisor" };
+        Command command = new("run", "Keeps hosts, zones and namespaces as they should be, and places pods") { kubeconfig, identity, address, certificates, member };
         command.SetAction(async (parsed, _) =>
         {
             if (!IPEndPoint.TryParse(parsed.GetValue(address)!, out IPEndPoint? endpoint) || endpoint.Port == 0)
@@ -41,7 +43,7 @@ internal static class RunVerb
             using ApiClient api = ApiClient.Open(parsed.GetValue(kubeconfig));
             ServiceCertificates files = new(parsed.GetValue(certificates)!, TimeProvider.System);
             files.Ensure();
-            await RunAsync(api, parsed.GetValue(identity)!, endpoint, files, stop.Token);
+            await RunAsync(api, parsed.GetValue(identity)!, endpoint, files, parsed.GetValue(member), stop.Token);
             return 0;
 
             void Stop(PosixSignalContext context)
@@ -53,7 +55,8 @@ internal static class RunVerb
         return command;
     }
 
-    private static async Task RunAsync(ApiClient api, string identity, IPEndPoint endpoint, ServiceCertificates certificates, CancellationToken cancellationToken)
+    private static async Task RunAsync(
+        ApiClient api, string identity, IPEndPoint endpoint, ServiceCertificates certificates, string? memberState, CancellationToken cancellationToken)
     {
         using ILoggerFactory log = LoggerFactory.Create(static builder => builder.AddFilter("Microsoft", LogLevel.Warning).AddSimpleConsole(static console =>
         {
@@ -73,13 +76,14 @@ internal static class RunVerb
             PlacementService placement = new(view, book, api, log.CreateLogger<PlacementService>());
             view.Pods.Changed += placement.Forget;
             ServiceHost service = new(endpoint, certificates, placement, new PodAdmission(view, book), new NamespaceAdmission(api), log);
+            Func<CancellationToken, Task>[] reports = memberState is null ? [] : [new MemberReporter(api, memberState, () => service.Serves, time, log.CreateLogger<MemberReporter>()).RunAsync];
             await WhenAnyFailsAsync(
                 cancellationToken,
-                view.RunAsync, token => lease.RunAsync(controllers.RunAsync, token), async token =>
+                [.. reports, view.RunAsync, token => lease.RunAsync(controllers.RunAsync, token), async token =>
                 {
                     await view.Synced.WaitAsync(token);
                     await service.RunAsync(token);
-                });
+                }]);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {

@@ -1,10 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using k8s.Models;
 using Spectre.Console;
 using Vks.Supervisor.Kubernetes;
 using Vks.Supervisor.Namespaces;
+using Vks.Supervisor.Supervisors;
 using Vks.Supervisor.Zones;
 using Host = Vks.Supervisor.Zones.Host;
 
@@ -52,13 +52,18 @@ internal static class StatusVerb
     private static async Task PrintControlPlaneAsync(ApiClient api, IAnsiConsole screen, List<string> wrong, TimeProvider time, CancellationToken cancellationToken)
     {
         Table table = Screen.Table("SUPERVISOR", "PHASE", "MEMBERS", "ADDRESS", "HOLDER", "VERSION");
-        JsonNode list = await api.SendAsync(HttpMethod.Get, new ApiResource("supervisor.vks.dev", "v1alpha1", "supervisors", "Supervisor", false).Path(null, null), null, cancellationToken);
-        foreach (JsonNode? item in list["items"]?.AsArray() ?? [])
+        Table members = Screen.Table("MEMBER", "ZONE", "HOST", "PHASE", "ADDRESS", "ETCD", "VERSION", "CERTIFICATES UNTIL");
+        foreach (SupervisorObject item in (await api.ListAsync<SupervisorObject>(null, null, cancellationToken)).Items)
         {
-            string name = (string?)item!["metadata"]!["name"] ?? "";
-            JsonNode? status = item["status"];
-            IList<V1Condition> conditions = k8s.KubernetesJson.Deserialize<List<V1Condition>>(status?["conditions"]?.ToJsonString() ?? "[]");
-            table.Add(Judge("supervisor", name, conditions, wrong), name, (string?)status?["phase"], (string?)status?["readyMembers"], (string?)status?["floatingAddress"]?["address"], (string?)status?["floatingAddress"]?["holder"], (string?)status?["version"]);
+            SupervisorStatus status = item.Status ?? new SupervisorStatus();
+            bool? good = Judge("supervisor", item.Metadata.Name, status.Conditions, wrong);
+            table.Add(good, item.Metadata.Name, status.Phase, status.ReadyMembers, status.FloatingAddress?.Address, status.FloatingAddress?.Holder, status.Version);
+            foreach (MemberStatus member in status.Members ?? [])
+            {
+                members.Add(
+                    member.Ready, member.Name, member.Zone, member.Host, member.Phase, member.ManagementAddress, member.Etcd, member.Version,
+                    member.CertificatesEnd?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
+            }
         }
 
         V1Lease? lease = await api.FindAsync<V1Lease>("vks-system", "supervisor", cancellationToken);
@@ -71,6 +76,11 @@ internal static class StatusVerb
         }
 
         screen.Write(table);
+        if (members.Rows.Count > 0)
+        {
+            Write(screen, members);
+        }
+
         screen.WriteLine(string.Create(CultureInfo.InvariantCulture, $"API server {api.Server}   leader {holder}{(age is { } since ? $", renewed {since.TotalSeconds:0} s ago" : "")}"));
     }
 

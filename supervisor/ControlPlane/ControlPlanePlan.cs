@@ -48,6 +48,9 @@ internal static class ControlPlanePlan
         join: {{(join ? "true" : "false")}}
         services: "{{settings.Services}}"
         {{(settings.Pods is { } pods ? $"pods: \"{pods}\"" : "")}}
+        {{(settings.Placement is { } placement ? $"placement: \"{placement}\"" : "")}}
+        {{(settings.FeatureGates.Length > 0 ? $"featureGates: \"{settings.FeatureGates}\"" : "")}}
+        zone: {{member.Host.Zone}}
 
         """;
 }

@@ -42,6 +42,12 @@ internal sealed record ControlPlaneSettings
     /// <summary>Addresses of pods, or null.</summary>
     public required IPNetwork? Pods { get; init; }
 
+    /// <summary>Where the placement service of each member's host listens, on loopback; null: no Supervisor runs beside the members.</summary>
+    public required IPEndPoint? Placement { get; init; }
+
+    /// <summary>Features of Kubernetes to switch in all members, as <c>A=true,B=false</c>; empty for its own choice.</summary>
+    public required string FeatureGates { get; init; }
+
     /// <summary>Names of the zones: one or three.</summary>
     public required IReadOnlyList<string> Zones { get; init; }
 

@@ -37,6 +37,8 @@ internal static class ControlPlaneSettingsFile
             Supervisor = fields.Text("supervisor", Environment.ProcessPath),
             Services = fields.Range("services", "10.96.0.0/16") ?? default,
             Pods = fields.Range("pods", ""),
+            Placement = fields.Loopback("placement"),
+            FeatureGates = fields.FeatureGates("featureGates"),
             Zones = [.. zones.Select(static zone => zone.Zone)],
             Hosts = [.. zones.SelectMany(static zone => zone.Hosts)],
         };

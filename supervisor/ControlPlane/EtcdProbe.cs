@@ -17,7 +17,7 @@ internal sealed class EtcdProbe(EtcdConnection etcd, TimeProvider time)
     private readonly long _begin = time.GetTimestamp();
     private readonly HealthJudge _serves = new(TimeSpan.FromSeconds(6));
     private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private EtcdState _state = new(Serves: false, IsLeader: false, Version: "", DatabaseBytes: 0, Problem: "not looked at yet");
+    private EtcdState _state = new(Serves: false, IsLeader: false, Version: "", DatabaseBytes: 0, Problem: "not looked at yet", Members: []);
 
     /// <summary>Completes when it served for the first time: it is one of a majority.</summary>
     public Task FirstServes => _first.Task;
@@ -51,7 +51,9 @@ internal sealed class EtcdProbe(EtcdConnection etcd, TimeProvider time)
             // A read of what the majority has: it fails where a mere sign of life does not.
             await etcd.Kv.RangeAsync(new RangeRequest { Key = s_anyKey }, deadline: Deadline(), cancellationToken: stop);
             StatusResponse status = await etcd.Maintenance.StatusAsync(new StatusRequest(), deadline: Deadline(), cancellationToken: stop);
-            Volatile.Write(ref _state, new EtcdState(true, status.Leader == status.Header.MemberId, status.Version, status.DbSize, string.Join("; ", status.Errors)));
+            MemberListResponse members = await etcd.Cluster.MemberListAsync(new MemberListRequest(), deadline: Deadline(), cancellationToken: stop);
+            string[] names = [.. members.Members.Select(static member => member.Name).Where(static name => name.Length > 0).Order(StringComparer.Ordinal)];
+            Volatile.Write(ref _state, new EtcdState(true, status.Leader == status.Header.MemberId, status.Version, status.DbSize, string.Join("; ", status.Errors), names));
             _serves.Good(asked);
             _first.TrySetResult();
         }
@@ -59,7 +61,11 @@ internal sealed class EtcdProbe(EtcdConnection etcd, TimeProvider time)
         {
             stop.ThrowIfCancellationRequested();
             _serves.Bad(time.GetElapsedTime(_begin), problem.Status.Detail);
-            Volatile.Write(ref _state, State with { IsLeader = false, Problem = $"{problem.StatusCode}: {problem.Status.Detail}" });
+            if (!State.Serves)
+            {
+                // One answer that did not come is no news.
+                Volatile.Write(ref _state, State with { IsLeader = false, Problem = $"{problem.StatusCode}: {problem.Status.Detail}" });
+            }
         }
     }
 

@@ -6,4 +6,5 @@ namespace Vks.Supervisor.ControlPlane;
 /// <param name="Version">Its version.</param>
 /// <param name="DatabaseBytes">Size of its data.</param>
 /// <param name="Problem">What it complains of, <c>NOSPACE</c> for one; or why it does not answer; or empty.</param>
-internal sealed record EtcdState(bool Serves, bool IsLeader, string Version, long DatabaseBytes, string Problem);
+/// <param name="Members">Names of all members of its cluster; empty before it answered.</param>
+internal sealed record EtcdState(bool Serves, bool IsLeader, string Version, long DatabaseBytes, string Problem, IReadOnlyList<string> Members);

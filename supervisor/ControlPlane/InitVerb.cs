@@ -1,5 +1,8 @@
 using System.CommandLine;
 using Vks.Supervisor.Hosts;
+using Vks.Supervisor.Kubernetes;
+using Vks.Supervisor.Pki;
+using Vks.Supervisor.Supervisors;
 
 namespace Vks.Supervisor.ControlPlane;
 
@@ -20,6 +23,13 @@ internal static class InitVerb
             ControlPlaneInit init = new(
                 settings, Path.GetFullPath(folder), host => new CommandMemberHost(host, settings.Supervisor, TimeProvider.System), output.WriteLine, TimeProvider.System);
             string kubeconfig = await init.RunAsync(cancellationToken);
+            if (settings.Placement is not null)
+            {
+                string authority = await File.ReadAllTextAsync(Path.Combine(Path.GetDirectoryName(kubeconfig)!, "pki", AuthorityFiles.Placement + ".crt"), cancellationToken);
+                using ApiClient api = ApiClient.Open(kubeconfig);
+                await new Registration(settings, authority, output.WriteLine, TimeProvider.System).RunAsync(api, cancellationToken);
+            }
+
             await output.WriteLineAsync($"export KUBECONFIG={kubeconfig}");
         });
         return command;

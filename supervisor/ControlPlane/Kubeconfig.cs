@@ -16,7 +16,8 @@ internal static class Kubeconfig
     public static void WriteAll(MemberSettings settings)
     {
         // By the names of files, which clients read again: a new certificate needs no restart.
-        foreach (string program in new[] { MemberCertificates.ControllerManager, MemberCertificates.Scheduler })
+        string[] programs = [MemberCertificates.ControllerManager, MemberCertificates.Scheduler, .. settings.Placement is null ? Array.Empty<string>() : [MemberCertificates.Supervisor]];
+        foreach (string program in programs)
         {
             string place = Path.Combine(settings.PkiDirectory, program);
             PrivateFiles.Write(

@@ -21,7 +21,9 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
     private readonly ILogger<Member> _logger = loggers.CreateLogger<Member>();
     private readonly ManagementAddress _address = new(settings, time, loggers.CreateLogger<ManagementAddress>());
     private readonly CertificateStore _certificates = new(settings.PkiDirectory, TimeSpan.FromDays(settings.CertificateDays), time);
+    private readonly MemberPlacement? _placement = settings.Placement is null ? null : new MemberPlacement(settings, time);
     private readonly SemaphoreSlim _renew = new(0);
+    private string _kubernetes = "";
 
     /// <summary>Makes all certificates anew, soon. Programs read them again by themselves.</summary>
     public void RenewCertificates() => _renew.Release();
@@ -41,6 +43,9 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
         await _address.EnsureAsync(stop);
         EnsureCertificates(all: false);
         AuditPolicy.Write(settings);
+        _kubernetes = await KubernetesVersion.OfAsync(settings.Programs, stop);
+        _placement?.EnsureCertificates();
+        _placement?.WriteSchedulerConfig(_kubernetes);
 
         using LaunchThread launcher = new();
         using EtcdConnection etcd = new(IPAddress.Loopback, MemberSettings.EtcdPort, settings.PkiDirectory);
@@ -49,6 +54,7 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
         Parts parts = new(
             Program(MemberPrograms.PlanEtcd(settings), launcher), apiServer,
             Program(MemberPrograms.PlanControllerManager(settings), launcher), Program(MemberPrograms.PlanScheduler(settings), launcher),
+            settings.Placement is null ? null : Program(MemberPrograms.PlanSupervisor(settings, Environment.ProcessPath!), launcher),
             api, new EtcdProbe(etcd, time), Keeper(etcd, api));
         if (parts.Keeper is { } keeper)
         {
@@ -85,6 +91,11 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
         Ready(settings.Name, settings.Address, MemberSettings.ApiPort);
         running.Start(MemberPrograms.ControllerManager, parts.ControllerManager.RunAsync);
         running.Start(MemberPrograms.Scheduler, parts.Scheduler.RunAsync);
+        if (parts.Supervisor is { } supervisor)
+        {
+            running.Start(MemberPrograms.Supervisor, supervisor.RunAsync);
+        }
+
         if (parts.Keeper is { } keeper)
         {
             running.Start("the keeper of the floating address", keeper.RunAsync);
@@ -116,15 +127,36 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
             new KeeperSettings(settings.Name, settings.Link, address), new ClaimStore(etcd, settings.Cluster, time), new LinkAddress(settings.Link, address, time),
             () => api.IsReady, time, loggers.CreateLogger<FloatingAddressKeeper>());
 
-    private void EnsureCertificates(bool all)
+    /// <summary>Makes the certificates that are missing or old.</summary>
+    /// <returns>The names of those that were made.</returns>
+    private List<string> EnsureCertificates(bool all)
     {
+        List<string> made = [];
         IReadOnlyList<CertificateWanted> wanted = MemberCertificates.Of(settings, _address.OnLink);
         foreach ((string name, string why) in _certificates.Ensure(wanted, all))
         {
             CertificateMade(name, why);
+            made.Add(name);
         }
 
         Kubeconfig.WriteAll(settings);
+        return made;
+    }
+
+    /// <summary>As <see cref="EnsureCertificates"/>; the Supervisor and the scheduler's way to it read theirs only when they start.</summary>
+    private async Task RenewAsync(Parts parts, bool all)
+    {
+        bool own = EnsureCertificates(all).Contains(MemberCertificates.Supervisor);
+        bool between = _placement?.EnsureCertificates() == true;
+        if (parts.Supervisor is { } supervisor && (own || between))
+        {
+            await supervisor.RestartAsync("it has new certificates");
+        }
+
+        if (between)
+        {
+            await parts.Scheduler.RestartAsync("it has new certificates for the placement service");
+        }
     }
 
     private async Task KeepUpAsync(Parts parts, CancellationToken stop)
@@ -134,7 +166,7 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
             bool asked = await _renew.WaitAsync(s_upkeep, stop);
             try
             {
-                EnsureCertificates(asked);
+                await RenewAsync(parts, asked);
                 foreach (SupervisedProgram program in parts.Programs)
                 {
                     program.Log.Trim(LogFile.MaxBytes);
@@ -179,6 +211,11 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
         Programs = [.. parts.Programs.Select(static program => program.State)],
         CertificatesEnd = _certificates.FirstEnd(MemberCertificates.Of(settings, [])),
         ProgramsFolder = settings.Programs,
+        Cluster = settings.Cluster,
+        Host = Environment.MachineName,
+        Zone = settings.Zone,
+        Address = settings.Address.ToString(),
+        KubernetesVersion = "v" + _kubernetes,
     };
 
     [LoggerMessage(4020, LogLevel.Information, "Member {Name}: serves the API on {Address}:{Port}")]
@@ -195,9 +232,9 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
 
     /// <summary>What runs in a member.</summary>
     private sealed record Parts(
-        SupervisedProgram Etcd, SupervisedProgram ApiServer, SupervisedProgram ControllerManager, SupervisedProgram Scheduler,
+        SupervisedProgram Etcd, SupervisedProgram ApiServer, SupervisedProgram ControllerManager, SupervisedProgram Scheduler, SupervisedProgram? Supervisor,
         ApiServerProbe ApiProbe, EtcdProbe EtcdProbe, FloatingAddressKeeper? Keeper)
     {
-        public IEnumerable<SupervisedProgram> Programs => [Etcd, ApiServer, ControllerManager, Scheduler];
+        public IEnumerable<SupervisedProgram> Programs => Supervisor is null ? [Etcd, ApiServer, ControllerManager, Scheduler] : [Etcd, ApiServer, ControllerManager, Scheduler, Supervisor];
     }
 }

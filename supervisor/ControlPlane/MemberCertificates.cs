@@ -24,6 +24,9 @@ internal static class MemberCertificates
     /// <summary>The member itself, which may ask kube-apiserver how it is and nothing else.</summary>
     public const string Monitor = "monitor";
 
+    /// <summary>The Supervisor that runs beside the member: the user whom the manifests give its rights.</summary>
+    public const string Supervisor = "supervisor";
+
     /// <summary>A person with all rights.</summary>
     public const string Admin = "admin";
 
@@ -56,6 +59,7 @@ internal static class MemberCertificates
             Client(ControllerManager, AuthorityFiles.Kubernetes, "system:kube-controller-manager"),
             Client(Scheduler, AuthorityFiles.Kubernetes, "system:kube-scheduler"),
             Client(Monitor, AuthorityFiles.Kubernetes, "vks-member-" + settings.Name, "system:monitoring"),
+            .. settings.Placement is null ? Array.Empty<CertificateWanted>() : [Client(Supervisor, AuthorityFiles.Kubernetes, "vks-supervisor")],
             Client(Admin, AuthorityFiles.Kubernetes, "vks-admin", "system:masters"),
             new CertificateWanted { Name = EtcdServer, Authority = AuthorityFiles.Etcd, CommonName = settings.Name, DnsNames = ["localhost"], Addresses = own },
             new CertificateWanted { Name = EtcdPeer, Authority = AuthorityFiles.Etcd, CommonName = settings.Name, Addresses = peer },

@@ -20,6 +20,9 @@ internal static class MemberPrograms
     /// <summary>Name of the scheduler.</summary>
     public const string Scheduler = "kube-scheduler";
 
+    /// <summary>Name of the Supervisor: controllers and placement.</summary>
+    public const string Supervisor = "supervisor";
+
     /// <summary>The store of this member.</summary>
     /// <param name="settings">The member.</param>
     public static ProgramPlan PlanEtcd(MemberSettings settings)
@@ -73,6 +76,8 @@ internal static class MemberPrograms
             "--tls-cert-file", Crt(pki, MemberCertificates.ApiServer), "--tls-private-key-file", Key(pki, MemberCertificates.ApiServer),
             "--tls-min-version", "VersionTLS12",
             "--kubelet-preferred-address-types", "InternalIP",
+            // No kube-proxy need run on a member's host: API servers behind it are reached by their own addresses.
+            "--enable-aggregator-routing",
             "--kubelet-client-certificate", Crt(pki, MemberCertificates.ApiServerToKubelet), "--kubelet-client-key", Key(pki, MemberCertificates.ApiServerToKubelet),
             "--service-account-issuer", "https://kubernetes.default.svc.cluster.local",
             "--service-account-key-file", Path.Combine(pki, AuthorityFiles.ServiceAccount + ".pub"),
@@ -96,6 +101,8 @@ internal static class MemberPrograms
             arguments.AddRange(OidcArguments(oidc));
         }
 
+        arguments.AddRange(Features(settings));
+
         return new ProgramPlan(ApiServer, Path.Combine(settings.Programs, ApiServer), arguments);
     }
 
@@ -112,6 +119,7 @@ internal static class MemberPrograms
             "--service-account-private-key-file", Key(pki, AuthorityFiles.ServiceAccount),
             "--cluster-signing-cert-file", Crt(pki, AuthorityFiles.Kubernetes), "--cluster-signing-key-file", Key(pki, AuthorityFiles.Kubernetes),
             "--cluster-name", settings.Cluster,
+            .. Features(settings),
         ];
         if (settings.Pods is { } pods)
         {
@@ -123,8 +131,25 @@ internal static class MemberPrograms
 
     /// <summary>The scheduler; as with the controllers, one at a time.</summary>
     /// <param name="settings">The member.</param>
-    public static ProgramPlan PlanScheduler(MemberSettings settings) =>
-        new(Scheduler, Path.Combine(settings.Programs, Scheduler), [.. ForClient(settings, Scheduler, MemberCertificates.Scheduler)]);
+    public static ProgramPlan PlanScheduler(MemberSettings settings) => new(Scheduler, Path.Combine(settings.Programs, Scheduler),
+    [
+        .. ForClient(settings, Scheduler, MemberCertificates.Scheduler),
+        .. settings.Placement is null ? Array.Empty<string>() : ["--config", MemberPlacement.SchedulerConfigIn(settings)],
+        .. Features(settings),
+    ]);
+
+    /// <summary>The Supervisor of this member's host. It uses this member's API server alone, as its scheduler does: one is not there without the other.</summary>
+    /// <param name="settings">The member; <see cref="MemberSettings.Placement"/> is not null.</param>
+    /// <param name="program">The Supervisor's program.</param>
+    public static ProgramPlan PlanSupervisor(MemberSettings settings, string program) => new(Supervisor, program,
+    [
+        "run",
+        "--kubeconfig", Kubeconfig.PathIn(settings, MemberCertificates.Supervisor),
+        "--identity", settings.Name,
+        "--service-address", settings.Placement!.ToString(),
+        "--certificates", settings.PlacementDirectory,
+        "--member-state", MemberState.PathIn(settings),
+    ]);
 
     /// <summary>Members as etcd takes them: <c>a=https://10.0.0.11:2380,…</c>.</summary>
     /// <param name="members">The members.</param>
@@ -147,6 +172,8 @@ internal static class MemberPrograms
             "--profiling=false",
         ];
     }
+
+    private static IEnumerable<string> Features(MemberSettings settings) => settings.FeatureGates.Length > 0 ? ["--feature-gates", settings.FeatureGates] : [];
 
     private static IEnumerable<string> OidcArguments(OidcSettings oidc)
     {

@@ -56,6 +56,15 @@ internal sealed record MemberSettings
     /// <summary>Who else may say who somebody is; null for nobody.</summary>
     public required OidcSettings? Oidc { get; init; }
 
+    /// <summary>Where this host's placement service listens, on loopback; null: no Supervisor runs beside the member, and kube-scheduler asks nobody.</summary>
+    public IPEndPoint? Placement { get; init; }
+
+    /// <summary>The zone that the host is in; empty when it was not said.</summary>
+    public string Zone { get; init; } = "";
+
+    /// <summary>Features of Kubernetes to switch, as <c>A=true,B=false</c>; empty for its own choice.</summary>
+    public string FeatureGates { get; init; } = "";
+
     /// <summary>The port of kube-apiserver on all addresses of the member.</summary>
     public const int ApiPort = 6443;
 
@@ -76,6 +85,9 @@ internal sealed record MemberSettings
 
     /// <summary>etcd's data.</summary>
     public string EtcdDirectory => Path.Combine(Directory, "etcd");
+
+    /// <summary>Certificates between this host's kube-scheduler, kube-apiserver and placement service.</summary>
+    public string PlacementDirectory => Path.Combine(Directory, "placement");
 
     /// <summary>The first address of <see cref="Services"/>, which is kube-apiserver's own.</summary>
     public IPAddress ServiceAddress

@@ -44,6 +44,9 @@ internal static partial class MemberSettingsFile
             Audit = fields.Section("audit", static audit => new AuditSettings(
                 audit.Number("maxAgeDays", 1, 3650, 30), audit.Number("maxBackups", 1, 1000, 10), audit.Number("maxSizeMiB", 1, 10_000, 100))) ?? new AuditSettings(30, 10, 100),
             Oidc = fields.Section("oidc", ReadOidc),
+            Placement = fields.Loopback("placement"),
+            Zone = fields.Text("zone", ""),
+            FeatureGates = fields.FeatureGates("featureGates"),
         };
         Check(fields, settings);
         return settings;
@@ -89,6 +92,11 @@ internal static partial class MemberSettingsFile
             {
                 fields.Fault(field, $"is '{value}'; it must be a DNS label: small letters, digits and '-', at most 63");
             }
+        }
+
+        if (settings.Zone.Length > 0 && !IsLabel(settings.Zone))
+        {
+            fields.Fault("zone", $"is '{settings.Zone}', which is no DNS label");
         }
 
         if (settings.Members.Count is 0 or > 7)

@@ -40,6 +40,21 @@ internal sealed record MemberState
     /// <summary>Version of the settings format and the programs' folder: what a rolling replacement compares.</summary>
     public required string ProgramsFolder { get; init; }
 
+    /// <summary>The control plane that it is a member of.</summary>
+    public string Cluster { get; init; } = "";
+
+    /// <summary>Its host's name.</summary>
+    public string Host { get; init; } = "";
+
+    /// <summary>Its host's zone; empty when it was not said.</summary>
+    public string Zone { get; init; } = "";
+
+    /// <summary>Its management address.</summary>
+    public string Address { get; init; } = "";
+
+    /// <summary>The version of its Kubernetes programs, as <c>v1.20.2</c>.</summary>
+    public string KubernetesVersion { get; init; } = "";
+
     /// <summary>Where a member's state is.</summary>
     /// <param name="settings">The member.</param>
     public static string PathIn(MemberSettings settings) => Path.Combine(settings.RunDirectory, "state.json");

@@ -51,7 +51,12 @@ internal sealed class ConditionSet(IEnumerable<V1Condition>? before, long? gener
     }
 
     /// <summary>True when a condition was set to True in this look.</summary>
-    public bool Holds(string type) => _now.Any(condition => condition.Type == type && condition.Status == "True");
+    public bool Holds(string type) => Is(type, "True");
+
+    /// <summary>Whether a condition was set to a status in this look.</summary>
+    /// <param name="type">What.</param>
+    /// <param name="status"><c>True</c>, <c>False</c> or <c>Unknown</c>.</param>
+    public bool Is(string type, string status) => _now.Any(condition => condition.Type == type && condition.Status == status);
 
     /// <summary>Those whose status is not what it was.</summary>
     public IEnumerable<V1Condition> Transitions => _now.Where(condition => _before.GetValueOrDefault(condition.Type)?.Status != condition.Status);

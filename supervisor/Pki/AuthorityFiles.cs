@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 
 namespace Vks.Supervisor.Pki;
 
-/// <summary>What all members of one control plane share: three authorities and the key that signs service accounts' tokens.</summary>
+/// <summary>What all members of one control plane share: four authorities and the key that signs service accounts' tokens.</summary>
 internal static class AuthorityFiles
 {
     /// <summary>Signs what talks to kube-apiserver, and kube-apiserver itself.</summary>
@@ -14,13 +14,16 @@ internal static class AuthorityFiles
     /// <summary>Signs kube-apiserver as a client of API servers behind it, whose word on a user's name they take.</summary>
     public const string FrontProxy = "front-proxy-ca";
 
+    /// <summary>Signs the placement services and the schedulers that ask them. Its own: a client of the API may not pose as a scheduler.</summary>
+    public const string Placement = "placement-ca";
+
     /// <summary>The key of service accounts' tokens.</summary>
     public const string ServiceAccount = "service-account";
 
     /// <summary>Every file of it.</summary>
     public static IReadOnlyList<string> All { get; } =
     [
-        .. new[] { Kubernetes, Etcd, FrontProxy }.SelectMany(static name => new[] { name + ".crt", name + ".key" }),
+        .. new[] { Kubernetes, Etcd, FrontProxy, Placement }.SelectMany(static name => new[] { name + ".crt", name + ".key" }),
         ServiceAccount + ".key", ServiceAccount + ".pub",
     ];
 
@@ -33,7 +36,7 @@ internal static class AuthorityFiles
     {
         PrivateFiles.MakeFolder(folder);
         List<string> made = [];
-        foreach ((string name, string commonName) in new[] { (Kubernetes, cluster), (Etcd, cluster + "-etcd"), (FrontProxy, cluster + "-front-proxy") })
+        foreach ((string name, string commonName) in new[] { (Kubernetes, cluster), (Etcd, cluster + "-etcd"), (FrontProxy, cluster + "-front-proxy"), (Placement, cluster + "-placement") })
         {
             if (!File.Exists(Path.Combine(folder, name + ".crt")))
             {

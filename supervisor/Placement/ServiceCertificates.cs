@@ -105,7 +105,10 @@ internal sealed class ServiceCertificates(string folder, TimeProvider time)
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, true));
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(usage)], false));
         DateTimeOffset now = time.GetUtcNow();
-        using X509Certificate2 made = request.Create(authority, now.AddMinutes(-30), now + s_life, RandomNumberGenerator.GetBytes(16));
+
+        // Clocks differ: good from before it was made, but not from before its authority was.
+        DateTimeOffset begin = new DateTimeOffset(authority.NotBefore) is var least && least > now.AddMinutes(-30) ? least : now.AddMinutes(-30);
+        using X509Certificate2 made = request.Create(authority, begin, now + s_life, RandomNumberGenerator.GetBytes(16));
         Store(name, made.ExportCertificatePem(), key);
     }
 

@@ -17,14 +17,19 @@ internal sealed class ServiceHost(
     /// <summary>Go's types have no JSON names: members are spelled as in Go.</summary>
     private static readonly JsonSerializerOptions s_json = new() { PropertyNameCaseInsensitive = true };
 
+    private volatile bool _serves;
+
+    /// <summary>Whether it listens.</summary>
+    public bool Serves => _serves;
+
     /// <summary>Serves until cancelled.</summary>
     /// <exception cref="SupervisorException"><see cref="SupervisorFault.Host"/>: the address is taken.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        builder.Services.AddSingleton(log);
-        builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(address, listen => listen.UseHttps(https =>
+        // Empty: the others look for settings files in the current folder and watch all that is below it, which for a service is the root.
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = "/" });
+        builder.Services.AddRouting().AddSingleton(log);
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(address, listen => listen.UseHttps(https =>
         {
             https.ServerCertificate = certificates.Server();
             https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
@@ -43,7 +48,9 @@ internal sealed class ServiceHost(
                 throw new SupervisorException(SupervisorFault.Host, $"The placement service cannot listen on {address}: {taken.Message} Choose another one with --service-address.", taken);
             }
 
+            _serves = true;
             await Task.Delay(Timeout.Infinite, cancellationToken).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            _serves = false;
             using CancellationTokenSource limit = new(TimeSpan.FromSeconds(2));
             await app.StopAsync(limit.Token);
         }

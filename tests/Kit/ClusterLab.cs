@@ -112,8 +112,8 @@ public sealed class ClusterLab : IAsyncLifetime
     }
 
     /// <summary>A Supervisor of a test's own.</summary>
-    internal LabProcess NewSupervisor(string identity, string kubeconfig, string address) =>
-        new(SupervisorProcess.Binary, "run", "--kubeconfig", kubeconfig, "--identity", identity, "--service-address", address, "--certificates", Folder + "/placement");
+    internal LabProcess NewSupervisor(string identity, string kubeconfig, string address, params IEnumerable<string> more) =>
+        new(SupervisorProcess.Binary, ["run", "--kubeconfig", kubeconfig, "--identity", identity, "--service-address", address, "--certificates", Folder + "/placement", .. more]);
 
     /// <summary>Runs a verb of the Supervisor; the test fails when it does.</summary>
     internal async Task<string> RunVerbAsync(params string[] arguments)

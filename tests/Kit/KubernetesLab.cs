@@ -10,31 +10,50 @@ namespace Vks.Tests.Kit;
 /// A Kubernetes cluster of two nodes on this machine, made and ended by the lab's own scripts: upstream's control plane, kubelets and
 /// kube-proxies, each node a host with a Spherelet of its own. Shared by the tests that need a kubelet; taken down with proof that nothing is left.
 /// </summary>
-public sealed class KubernetesLab : IAsyncLifetime
+public class KubernetesLab : IAsyncLifetime
 {
-    /// <summary>Chooses the lab's addresses; a person's own lab has 0.</summary>
-    private const string Number = "9";
-
     private static readonly string[] s_settings = ["vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "net/ipv4/ip_forward"];
 
+    private readonly string _number;
+    private readonly string[] _up;
     private string _kubectl = "";
     private string[] _before = [];
 
+    /// <summary>The lab of two nodes.</summary>
+    public KubernetesLab()
+        : this("9", "2")
+    {
+    }
+
+    /// <summary>Another lab.</summary>
+    /// <param name="number">One digit that chooses its addresses; a person's own lab has 0.</param>
+    /// <param name="up">What <c>up</c> is told.</param>
+    protected KubernetesLab(string number, params string[] up)
+    {
+        _number = number;
+        _up = up;
+        Name = string.Create(CultureInfo.InvariantCulture, $"t{Random.Shared.Next() & 0xffffff:x6}");
+        Directory = $"/tmp/vks-test-{Name}";
+        Image = $"10.201.{number}.1:5000/vks/demo:latest";
+    }
+
     /// <summary>The demo image in the lab's registry.</summary>
-    internal string Image { get; } = $"10.201.{Number}.1:5000/vks/demo:latest";
+    internal string Image { get; }
 
     /// <summary>The nodes.</summary>
     internal static IReadOnlyList<string> Nodes { get; } = ["node-1", "node-2"];
 
-    private static string Name { get; } = string.Create(CultureInfo.InvariantCulture, $"t{Random.Shared.Next() & 0xffffff:x6}");
+    /// <summary>The lab's own name.</summary>
+    internal string Name { get; }
 
     /// <summary>All files of the lab.</summary>
-    internal string Directory { get; } = $"/tmp/vks-test-{Name}";
+    internal string Directory { get; }
 
     /// <summary>Nothing yet: the cluster comes with the first namespace, so that runs without these tests have none.</summary>
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
-    private async Task UpAsync()
+    /// <summary>Brings it up, once.</summary>
+    internal async Task UpAsync()
     {
         if (_kubectl.Length > 0)
         {
@@ -42,7 +61,7 @@ public sealed class KubernetesLab : IAsyncLifetime
         }
 
         _before = Settings();
-        BufferedCommandResult up = await LabAsync(TimeSpan.FromMinutes(25), "up", "2");
+        BufferedCommandResult up = await LabAsync(TimeSpan.FromMinutes(25), ["up", .. _up]);
         Assert.True(up.ExitCode == 0, $"lab.sh up ended with {up.ExitCode}:\n{up.StandardError}\n{Logs()}");
         string settings = await File.ReadAllTextAsync(Path.Combine(Directory, "settings"));
         _kubectl = Path.Combine(settings.Split('\n').Single(line => line.StartsWith("kube=", StringComparison.Ordinal))["kube=".Length..].Trim('\''), "kubectl");
@@ -114,6 +133,7 @@ public sealed class KubernetesLab : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         if (_before.Length == 0)
         {
             return;
@@ -145,13 +165,14 @@ public sealed class KubernetesLab : IAsyncLifetime
         }
     }
 
-    private async Task<BufferedCommandResult> LabAsync(TimeSpan limit, params string[] arguments)
+    /// <summary>Runs a verb of the lab, whatever comes of it.</summary>
+    internal async Task<BufferedCommandResult> LabAsync(TimeSpan limit, params string[] arguments)
     {
         using var deadline = new CancellationTokenSource(limit);
         return await Cli.Wrap(RepositoryRoot.Combine("lab", "lab.sh")).WithArguments(arguments)
             .WithEnvironmentVariables(new Dictionary<string, string?>
             {
-                ["VKS_LAB_NAME"] = Name, ["VKS_LAB_NUMBER"] = Number, ["VKS_LAB_DIR"] = Directory, ["VKS_LAB_DISK_MIB"] = "3072",
+                ["VKS_LAB_NAME"] = Name, ["VKS_LAB_NUMBER"] = _number, ["VKS_LAB_DIR"] = Directory, ["VKS_LAB_DISK_MIB"] = "3072",
                 ["VKS_SPHERELET"] = SphereletProcess.Binary, ["VKS_SUPERVISOR"] = SupervisorProcess.Binary, ["VKS_GUEST_DIR"] = SphereletProcess.GuestDirectory,
             })
             .WithValidation(CommandResultValidation.None).ExecuteBufferedAsync(deadline.Token);

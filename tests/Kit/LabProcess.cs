@@ -25,7 +25,9 @@ internal sealed class LabProcess : IAsyncDisposable
                 _log.AppendLine(line);
             }
         });
-        _process = Cli.Wrap(program).WithArguments(arguments).WithStandardOutputPipe(log).WithStandardErrorPipe(log)
+
+        // From the root, as a service is run.
+        _process = Cli.Wrap(program).WithArguments(arguments).WithWorkingDirectory("/").WithStandardOutputPipe(log).WithStandardErrorPipe(log)
             .WithValidation(CommandResultValidation.None).ExecuteAsync();
     }
 

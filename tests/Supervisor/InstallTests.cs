@@ -34,11 +34,12 @@ public sealed class InstallTests(ClusterLab lab)
             """);
         await lab.ApplyAsync(NamespaceLifeTests.Manifest("shown", "limits: { cpu: 4, memory: 8Gi, pods: 6 }"));
         await lab.ReadyAsync("shown");
+        await lab.WaitAsync("supervisor/shown", ".status.phase", "Configuring");
 
         string shown = await lab.KubectlAsync("get", "supervisor,zones,hosts,supervisornamespaces", "-A");
         string all = await lab.KubectlAsync("get", "vks", "-A");
 
-        Assert.Matches(@"supervisor\.supervisor\.vks\.dev/shown +tiny ", shown);
+        Assert.Matches(@"supervisor\.supervisor\.vks\.dev/shown +Configuring +0/3 +tiny +10\.0\.0\.13 +False", shown);
         Assert.Matches(@"shown +zone\.topology\.tanzu\.vmware\.com/zone-1 +zone-1 +2/2 +0 +True", shown);
         Assert.Matches(@"host\.supervisor\.vks\.dev/host-1a +zone-1 +Ready +\S+/4 +\S+/16Gi +\d+/110 +64Mi +True", shown);
         Assert.Matches(@"supervisornamespace\.supervisor\.vks\.dev/shown +Running +zone-1,zone-2 +0/4 +0/8Gi +0/6 +True", shown);

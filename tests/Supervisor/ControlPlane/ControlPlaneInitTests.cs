@@ -36,7 +36,10 @@ public sealed class ControlPlaneInitTests : IDisposable
             Assert.True(again == 0, toldAgain);
             Assert.Equal(before, Processes(members));
             string kubectl = Path.Combine(await KubernetesPrograms.FolderAsync(), "kubectl");
-            Assert.Equal("ok", await TestHosts.InAsync(hosts.Fabric, kubectl, "--kubeconfig", Path.Combine(_folder, "state", "kubeconfig"), "get", "--raw", "/readyz"));
+            string[] shown = (await TestHosts.InAsync(hosts.Fabric, kubectl, "--kubeconfig", Path.Combine(_folder, "state", "kubeconfig"), "get", "supervisor", "demo", "--no-headers"))
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            Assert.Equal(["demo", "Running", $"{members}/{members}", "tiny", "10.78.0.24"], shown[..5]);
+            Assert.Equal("True", shown[7]);
         }
         finally
         {
@@ -67,6 +70,7 @@ public sealed class ControlPlaneInitTests : IDisposable
         directory: {{_folder}}/hosts
         programs: {{await KubernetesPrograms.FolderAsync()}}
         supervisor: {{SupervisorProcess.Binary}}
+        placement: 127.0.0.1:10270
         zones:
         {{string.Join('\n', Enumerable.Range(1, members).Select(number => $"- {{ name: zone-{number}, hosts: [{{ name: host-{number}, reach: [ip, netns, exec, {hosts.Host(number)}] }}] }}"))}}
         """);

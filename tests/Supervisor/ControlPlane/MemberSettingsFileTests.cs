@@ -77,7 +77,11 @@ public sealed class MemberSettingsFileTests : IDisposable
     [InlineData("services: 10.0.0.0/16", "services 10.0.0.0/16 and the management network 10.0.0.0/24 have addresses in common")]
     [InlineData("pods: 10.96.128.0/17", "services 10.96.0.0/16 and pods 10.96.128.0/17 have addresses in common")]
     [InlineData("services: 10.96.0.1/16", "is '10.96.0.1/16', which is no range of addresses")]
-    public void Ranges_that_overlap_or_are_none_are_refused(string line, string told) =>
+    [InlineData("placement: 10.0.0.11:10270", "placement is '10.0.0.11:10270'; give an address of loopback and a port")]
+    [InlineData("placement: 127.0.0.1", "placement is '127.0.0.1'; give an address of loopback and a port")]
+    [InlineData("featureGates: EphemeralContainers", "featureGates is 'EphemeralContainers'; write it as NAME=true,OTHER=false")]
+    [InlineData("zone: Zone_1", "zone is 'Zone_1', which is no DNS label")]
+    public void Values_that_cannot_be_are_refused(string line, string told) =>
         Assert.Contains(told, Assert.Throws<SupervisorException>(() => MemberSettingsFile.Parse(Good + "\n" + line)).Message, StringComparison.Ordinal);
 
     [Fact]
