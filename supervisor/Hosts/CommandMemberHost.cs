@@ -25,6 +25,7 @@ internal sealed class CommandMemberHost(HostSettings host, string supervisor, Ti
                 .. question.Probe.SelectMany(static address => new[] { "--probe", address.ToString() }),
                 .. question.Names.SelectMany(static name => new[] { "--name", name }),
                 .. question.Programs.SelectMany(static program => new[] { "--program", program }),
+                .. question.Versions.SelectMany(static program => new[] { "--version-of", program }),
             ],
             cancellationToken);
         try
@@ -46,6 +47,9 @@ internal sealed class CommandMemberHost(HostSettings host, string supervisor, Ti
 
     /// <inheritdoc/>
     public Task StopAsync(string settingsFile, CancellationToken cancellationToken) => RunAsync(PipeSource.Null, ["member", "stop", "--config", settingsFile], cancellationToken);
+
+    /// <inheritdoc/>
+    public Task RemoveAsync(string settingsFile, CancellationToken cancellationToken) => RunAsync(PipeSource.Null, ["member", "remove", "--config", settingsFile], cancellationToken);
 
     /// <inheritdoc/>
     public async Task<MemberState?> StateAsync(string settingsFile, CancellationToken cancellationToken)

@@ -127,7 +127,8 @@ internal static class OperationsVerbs
         Option<string[]> probe = new("--probe") { Description = "An address to look for on the link; may be repeated" };
         Option<string[]> names = new("--name") { Description = "A name to look for by DNS; may be repeated" };
         Option<string[]> programs = new("--program") { Description = "A program that must be there; may be repeated" };
-        Command facts = new("facts", "Prints what preflight wants to know of this host, as JSON") { link, directory, probe, names, programs };
+        Option<string[]> versions = new("--version-of") { Description = "A program of Kubernetes whose version is wanted; may be repeated" };
+        Command facts = new("facts", "Prints what preflight wants to know of this host, as JSON") { link, directory, probe, names, programs, versions };
         facts.SetAction(async (parsed, cancellationToken) =>
         {
             List<IPAddress> addresses = [];
@@ -137,7 +138,11 @@ internal static class OperationsVerbs
             }
 
             HostFacts found = await new HostFactsReader(TimeProvider.System).ReadAsync(
-                new HostQuestion(parsed.GetRequiredValue(link), addresses, parsed.GetValue(names) ?? [], parsed.GetValue(programs) ?? [], parsed.GetRequiredValue(directory)), cancellationToken);
+                new HostQuestion(parsed.GetRequiredValue(link), addresses, parsed.GetValue(names) ?? [], parsed.GetValue(programs) ?? [], parsed.GetRequiredValue(directory))
+                {
+                    Versions = parsed.GetValue(versions) ?? [],
+                },
+                cancellationToken);
             await parsed.InvocationConfiguration.Output.WriteLineAsync(found.ToJson());
         });
         return new Command("host", "What concerns one host") { facts, Put() };
