@@ -19,12 +19,14 @@ internal static class MemberBringer
     public static async Task BringAsync(
         IMemberHost host, ControlPlaneSettings settings, string pki, PlannedMember member, string file, IReadOnlyList<MemberPeer> members, bool join, CancellationToken cancellationToken)
     {
-        await SettleAsync(host, settings, member, file, members, join, cancellationToken);
         string place = Path.Combine(Path.GetDirectoryName(file)!, "pki");
+        List<(string, ReadOnlyMemory<byte>)> files = [(file, Text(settings, member, file, members, join))];
         foreach (string name in AuthorityFiles.All)
         {
-            await host.PutAsync(Path.Combine(place, name), await File.ReadAllBytesAsync(Path.Combine(pki, name), cancellationToken), cancellationToken);
+            files.Add((Path.Combine(place, name), await File.ReadAllBytesAsync(Path.Combine(pki, name), cancellationToken)));
         }
+
+        await host.PutAllAsync(files, cancellationToken);
     }
 
     /// <summary>Brings the settings alone.</summary>
@@ -36,10 +38,13 @@ internal static class MemberBringer
     /// <param name="join">Whether the others run already.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public static Task SettleAsync(
-        IMemberHost host, ControlPlaneSettings settings, PlannedMember member, string file, IReadOnlyList<MemberPeer> members, bool join, CancellationToken cancellationToken)
+        IMemberHost host, ControlPlaneSettings settings, PlannedMember member, string file, IReadOnlyList<MemberPeer> members, bool join, CancellationToken cancellationToken) =>
+        host.PutAsync(file, Text(settings, member, file, members, join), cancellationToken);
+
+    private static byte[] Text(ControlPlaneSettings settings, PlannedMember member, string file, IReadOnlyList<MemberPeer> members, bool join)
     {
         // A member stays where it was put, also when the settings name another folder by now.
         ControlPlaneSettings there = settings with { Directory = Path.GetDirectoryName(Path.GetDirectoryName(file))! };
-        return host.PutAsync(file, Encoding.UTF8.GetBytes(ControlPlanePlan.Text(there, member, members, join)), cancellationToken);
+        return Encoding.UTF8.GetBytes(ControlPlanePlan.Text(there, member, members, join));
     }
 }

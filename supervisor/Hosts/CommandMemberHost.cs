@@ -43,6 +43,13 @@ internal sealed class CommandMemberHost(HostSettings host, string supervisor, Ti
         RunAsync(PipeSource.FromBytes(bytes), ["host", "put", "--path", path], cancellationToken);
 
     /// <inheritdoc/>
+    /// <remarks>By one command: each would be a connection of ssh's.</remarks>
+    public Task PutAllAsync(IReadOnlyList<(string Path, ReadOnlyMemory<byte> Bytes)> files, CancellationToken cancellationToken) =>
+        RunAsync(
+            PipeSource.FromBytes(JsonSerializer.SerializeToUtf8Bytes([.. files.Select(static file => new FileToPut(file.Path, file.Bytes.ToArray()))], FileToPutJson.Default.FileToPutArray)),
+            ["host", "put-all"], cancellationToken);
+
+    /// <inheritdoc/>
     public Task StartAsync(string settingsFile, CancellationToken cancellationToken) => RunAsync(PipeSource.Null, ["member", "start", "--config", settingsFile], cancellationToken);
 
     /// <inheritdoc/>

@@ -20,6 +20,17 @@ internal interface IMemberHost
     /// <param name="cancellationToken">Ends it.</param>
     Task PutAsync(string path, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken);
 
+    /// <summary>Writes several files there, one after the other in their order, each as <see cref="PutAsync(string, ReadOnlyMemory{byte}, CancellationToken)"/> does.</summary>
+    /// <param name="files">Where and what.</param>
+    /// <param name="cancellationToken">Ends it; what was written stays.</param>
+    async Task PutAllAsync(IReadOnlyList<(string Path, ReadOnlyMemory<byte> Bytes)> files, CancellationToken cancellationToken)
+    {
+        foreach ((string path, ReadOnlyMemory<byte> bytes) in files)
+        {
+            await PutAsync(path, bytes, cancellationToken);
+        }
+    }
+
     /// <summary>Starts a member; one that runs is no error. It goes on when nobody of ours is there any more.</summary>
     /// <param name="settingsFile">Its settings on the host.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Net;
+using System.Text.Json;
 using Vks.Supervisor.Configuration;
 using Vks.Supervisor.ControlPlane;
 using Vks.Supervisor.Hosts;
@@ -145,7 +146,7 @@ internal static class OperationsVerbs
                 cancellationToken);
             await parsed.InvocationConfiguration.Output.WriteLineAsync(found.ToJson());
         });
-        return new Command("host", "What concerns one host") { facts, Put() };
+        return new Command("host", "What concerns one host") { facts, Put(), PutAll() };
     }
 
     private static Command Put()
@@ -158,10 +159,29 @@ internal static class OperationsVerbs
             using MemoryStream bytes = new();
             await using Stream input = Console.OpenStandardInput();
             await input.CopyToAsync(bytes, cancellationToken);
-            PrivateFiles.MakeFolder(Path.GetDirectoryName(file)!);
-            PrivateFiles.Write(file, bytes.ToArray(), secret: true);
+            Write(file, bytes.ToArray());
         });
         return command;
+    }
+
+    private static Command PutAll()
+    {
+        Command command = new("put-all", "Writes files, JSON with path and base64 of each on standard input, as put does");
+        command.SetAction(static async (_, cancellationToken) =>
+        {
+            await using Stream input = Console.OpenStandardInput();
+            foreach (FileToPut file in await JsonSerializer.DeserializeAsync(input, FileToPutJson.Default.FileToPutArray, cancellationToken) ?? [])
+            {
+                Write(Path.GetFullPath(file.Path), file.Bytes);
+            }
+        });
+        return command;
+    }
+
+    private static void Write(string file, byte[] bytes)
+    {
+        PrivateFiles.MakeFolder(Path.GetDirectoryName(file)!);
+        PrivateFiles.Write(file, bytes, secret: true);
     }
 
     private static Option<string> Config() => new("--config") { Required = true, Description = "The settings file of the member on this host" };

@@ -9,10 +9,11 @@ namespace Vks.Supervisor.Rollouts;
 /// <param name="settings">What is wanted.</param>
 /// <param name="reach">How to reach a host.</param>
 /// <param name="etcd">etcd's members.</param>
-internal sealed class RolloutLook(ControlPlaneSettings settings, Func<HostSettings, IMemberHost> reach, IEtcdMembers etcd)
+/// <param name="time">The clock.</param>
+internal sealed class RolloutLook(ControlPlaneSettings settings, Func<HostSettings, IMemberHost> reach, IEtcdMembers etcd, TimeProvider time)
 {
     private readonly string _shared = ControlPlanePlan.Shared(settings);
-    private readonly ConcurrentDictionary<string, (bool Reachable, MemberState? State)> _states = [];
+    private readonly ConcurrentDictionary<string, (bool Reachable, MemberState? State, long At)> _states = [];
 
     /// <summary>The version that members on each host are to run; hosts that have not been asked are left out.</summary>
     public IReadOnlyDictionary<string, string> Versions { get; set; } = new Dictionary<string, string>();
@@ -28,12 +29,13 @@ internal sealed class RolloutLook(ControlPlaneSettings settings, Func<HostSettin
 
     /// <summary>Looks.</summary>
     /// <param name="book">The members.</param>
-    /// <param name="only">The one member whose state is wanted anew; null for all.</param>
+    /// <param name="about">The member whose state is wanted anew in any case; empty for none.</param>
+    /// <param name="age">How old what the others have said may be.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="SupervisorException">etcd does not answer.</exception>
-    public async Task<RolloutView> LookAsync(MemberBook book, string? only, CancellationToken cancellationToken)
+    public async Task<RolloutView> LookAsync(MemberBook book, string about, TimeSpan age, CancellationToken cancellationToken)
     {
-        await Task.WhenAll(book.Members.Where(member => only is null || member.Name == only || !_states.ContainsKey(member.Name)).Select(member => AskAsync(member, cancellationToken)));
+        await Task.WhenAll(book.Members.Where(member => member.Name == about || !_states.TryGetValue(member.Name, out (bool, MemberState?, long At) said) || time.GetElapsedTime(said.At) > age).Select(member => AskAsync(member, cancellationToken)));
 
         // Those that serve, the ready ones first: one that is coming or going may know less.
         IPAddress[] through = [.. book.Members.Where(static member => member.Phase == MemberPhase.Serving)
@@ -44,19 +46,20 @@ internal sealed class RolloutLook(ControlPlaneSettings settings, Func<HostSettin
 
     private async Task AskAsync(BookedMember member, CancellationToken cancellationToken)
     {
+        long asked = time.GetTimestamp();
         try
         {
-            _states[member.Name] = (true, await reach(member.Host).StateAsync(member.File, cancellationToken));
+            _states[member.Name] = (true, await reach(member.Host).StateAsync(member.File, cancellationToken), asked);
         }
         catch (SupervisorException problem) when (problem.Fault == SupervisorFault.Host)
         {
-            _states[member.Name] = (false, null);
+            _states[member.Name] = (false, null, asked);
         }
     }
 
     private MemberView View(BookedMember member, EtcdView view)
     {
-        (bool reachable, MemberState? state) = _states[member.Name];
+        (bool reachable, MemberState? state, _) = _states[member.Name];
         HostSettings? host = settings.Hosts.FirstOrDefault(host => host.Name == member.Host.Name);
         string runs = state?.KubernetesVersion ?? "";
         string wanted = Versions.GetValueOrDefault(member.Host.Name, runs);

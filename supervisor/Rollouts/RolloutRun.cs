@@ -21,10 +21,10 @@ internal sealed class RolloutRun(
     ControlPlaneSettings settings, StateFolder folder, Func<HostSettings, IMemberHost> reach, IEtcdMembers etcd, Func<CancellationToken, Task<IReadOnlyDictionary<string, string>?>> kubelets,
     Action<string> tell, RolloutTiming timing, TimeProvider time)
 {
-    /// <summary>A host that does not do what it is asked to, this often one after the other, will not.</summary>
-    private const int MostErrors = 3;
+    /// <summary>Members say how they are once a second.</summary>
+    private static readonly TimeSpan s_fresh = TimeSpan.FromSeconds(3);
 
-    private readonly RolloutLook _look = new(settings, reach, etcd);
+    private readonly RolloutLook _look = new(settings, reach, etcd, time);
     private MemberBook _book = folder.Read()
         ?? throw new SupervisorException(SupervisorFault.Precondition, $"{folder.Path} has no control plane. Do: supervisor init -f");
 
@@ -40,7 +40,7 @@ internal sealed class RolloutRun(
         CheckPaused();
         Dictionary<string, AskedHost> hosts = await AskHostsAsync(cancellationToken);
         _look.Versions = hosts.ToDictionary(static host => host.Key, host => host.Value.Facts.Versions.GetValueOrDefault(ApiServer, ""), StringComparer.Ordinal);
-        RolloutView view = await _look.LookAsync(_book, only: null, cancellationToken);
+        RolloutView view = await _look.LookAsync(_book, about: "", s_fresh, cancellationToken);
         RolloutStep first = RolloutPlan.Next(_look.Wish, view);
         if (first is RolloutStep.Done)
         {
@@ -121,75 +121,68 @@ internal sealed class RolloutRun(
     /// <summary>Step after step.</summary>
     /// <param name="undo">Only until no member is leaving any more.</param>
     /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="StoppedException">A step cannot be done.</exception>
     private async Task GoAsync(bool undo, CancellationToken cancellationToken)
     {
-        string subject = "";
-        long since = time.GetTimestamp();
-        var errors = 0;
-        string? only = null;
-        string told = "";
-        while (!undo || _book.Members.Any(static member => member.Phase == MemberPhase.Leaving))
+        RolloutPatience patience = new(timing, time);
+        bool waits = false;
+        string member = "";
+        while (!undo || _book.Members.Any(static booked => booked.Phase == MemberPhase.Leaving))
         {
             if (!undo)
             {
                 CheckPaused();
             }
 
-            RolloutView view = await _look.LookAsync(_book, only, cancellationToken);
-            RolloutStep step = RolloutPlan.Next(_look.Wish, view);
-            if (step is RolloutStep.Done)
-            {
-                return;
-            }
-
-            // What changes who has a vote is decided by what all say now.
-            if (only is not null && step is not (RolloutStep.AwaitReady or RolloutStep.AwaitQuiet))
-            {
-                only = null;
-                continue;
-            }
-
-            MemberPhase? phase = _book.Members.FirstOrDefault(member => member.Name == step.Member)?.Phase;
-            string about = $"{step.Member} {phase}";
-            if (about != subject)
-            {
-                (subject, since, errors) = (about, time.GetTimestamp(), 0);
-            }
-
             string? notYet;
             try
             {
-                notYet = await DoAsync(step, view, cancellationToken);
-                errors = 0;
-            }
-            catch (SupervisorException problem) when (problem.Fault is SupervisorFault.Host or SupervisorFault.Precondition)
-            {
-                notYet = problem.Message;
-                if (++errors >= MostErrors)
+                RolloutView view = await _look.LookAsync(_book, member, waits ? TimeSpan.MaxValue : s_fresh, cancellationToken);
+                RolloutStep step = RolloutPlan.Next(_look.Wish, view);
+                if (step is RolloutStep.Done)
                 {
-                    throw new StoppedException(problem.Message, problem);
+                    return;
+                }
+
+                // What changes who has a vote is decided by what all say now.
+                if (waits && step is not (RolloutStep.AwaitReady or RolloutStep.AwaitQuiet))
+                {
+                    waits = false;
+                    continue;
+                }
+
+                member = step.Member;
+                patience.About(member, _book.Members.FirstOrDefault(booked => booked.Name == member)?.Phase);
+                notYet = await DoAsync(step, view, cancellationToken);
+                patience.Answered();
+            }
+            catch (SupervisorException problem)
+            {
+                // Of etcd, which may be choosing a leader; or of a host, which may be busy.
+                notYet = problem.Message;
+                if (problem.Fault != SupervisorFault.ControlPlane && patience.Failed())
+                {
+                    throw new StoppedException(notYet, problem);
                 }
             }
 
+            waits = notYet is not null;
             if (notYet is null)
             {
-                only = null;
                 continue;
             }
 
-            TimeSpan limit = phase == MemberPhase.Joining ? timing.Join : timing.Leave;
-            if (time.GetElapsedTime(since) > limit)
+            string about = member.Length > 0 ? member : settings.Name;
+            if (patience.IsOver)
             {
-                throw new StoppedException($"{(step.Member.Length > 0 ? step.Member + ": " : "")}not within {limit.TotalMinutes:0.#} min: {notYet}", null);
+                throw new StoppedException($"{about}: not within {patience.Limit.TotalMinutes:0.#} min: {notYet}", null);
             }
 
-            if (notYet != told)
+            if (patience.TellsNow(notYet))
             {
-                told = notYet;
-                tell($"{(step.Member.Length > 0 ? step.Member : settings.Name)}: waits: {notYet}");
+                tell($"{about}: waits: {notYet}");
             }
 
-            only = step.Member.Length > 0 ? step.Member : null;
             await Task.Delay(timing.Poll, time, cancellationToken);
         }
     }

@@ -7,5 +7,5 @@ namespace Vks.Supervisor.Rollouts;
 internal sealed record RolloutTiming(TimeSpan Poll, TimeSpan Join, TimeSpan Leave)
 {
     /// <summary>What is usual.</summary>
-    public static RolloutTiming Usual { get; } = new(TimeSpan.FromMilliseconds(500), TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(5));
+    public static RolloutTiming Usual { get; } = new(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(5));
 }

@@ -56,8 +56,8 @@ internal static class RolloutVerbs
     {
         IMemberHost Reach(HostSettings host) => new CommandMemberHost(host, settings.Supervisor, TimeProvider.System);
         using EtcdMembers etcd = new(settings.Name, folder.Pki, TimeProvider.System);
-        RolloutLook look = new(settings, Reach, etcd);
-        RolloutView view = await look.LookAsync(book, only: null, cancellationToken);
+        RolloutLook look = new(settings, Reach, etcd, TimeProvider.System);
+        RolloutView view = await look.LookAsync(book, about: "", TimeSpan.Zero, cancellationToken);
         Table table = Screen.Table("MEMBER", "HOST", "ZONE", "ADDRESS", "PHASE", "API", "ETCD", "VERSION", "AS THE FILE SAYS");
         foreach (MemberView member in view.Members)
         {
