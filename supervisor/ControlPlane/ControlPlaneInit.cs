@@ -99,7 +99,8 @@ internal sealed class ControlPlaneInit(ControlPlaneSettings settings, StateFolde
             answers[member.Host.Name] = await Host(member).AskAsync(question, cancellationToken);
         }
 
-        List<(string, IPNetwork)> ranges = [("services", settings.Services), .. settings.Pods is { } pods ? [("pods", pods)] : Array.Empty<(string, IPNetwork)>()];
+        // Hosts of a control plane that is there may well have routes to its pods.
+        List<(string, IPNetwork)> ranges = states.Values.Any(static state => state is not null) ? [] : [("services", settings.Services), .. settings.Pods is { } pods ? [("pods", pods)] : Array.Empty<(string, IPNetwork)>()];
         IReadOnlyList<Finding> findings = PreflightRules.Judge(
             new PreflightPlan(AddressRanges.NetworkOf(settings.FirstAddress, settings.Prefix), settings.Link, addresses, ranges), answers);
         foreach (Finding finding in findings.Where(static finding => !finding.Severe))

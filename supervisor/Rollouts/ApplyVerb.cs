@@ -45,23 +45,28 @@ internal static class ApplyVerb
         StateFolder folder = StateFolder.Of(named, settings.Name);
         using FileStream only = folder.Lock();
         IMemberHost Reach(HostSettings host) => new CommandMemberHost(host, settings.Supervisor, TimeProvider.System);
+        void Tell(string line) => output.WriteLine($"{TimeProvider.System.GetLocalNow():HH:mm:ss} {line}");
         if (resume)
         {
             folder.IsPaused = false;
         }
 
-        if (folder.Read() is not { } book || ControlPlaneInit.Made(book, settings))
+        // Members that are as the file says and do not run are started, as init does.
+        if (folder.Read() is not { } book || (ControlPlaneInit.Made(book, settings) && await LacksAsync(book, Reach, cancellationToken)))
         {
-            await new ControlPlaneInit(settings, folder, Reach, output.WriteLine, TimeProvider.System).RunAsync(cancellationToken);
+            await new ControlPlaneInit(settings, folder, Reach, Tell, TimeProvider.System).RunAsync(cancellationToken);
         }
 
         folder.WriteKubeconfig(settings, TimeProvider.System);
         using EtcdMembers etcd = new(settings.Name, folder.Pki, TimeProvider.System);
         RolloutRun run = new(
-            settings, folder, Reach, etcd, token => KubeletsAsync(folder.KubeconfigFile, token), output.WriteLine, RolloutTiming.Usual with { Join = TimeSpan.FromMinutes(minutes) }, TimeProvider.System);
+            settings, folder, Reach, etcd, token => KubeletsAsync(folder.KubeconfigFile, token), Tell, RolloutTiming.Usual with { Join = TimeSpan.FromMinutes(minutes) }, TimeProvider.System);
         await run.RunAsync(cancellationToken);
         await output.WriteLineAsync($"export KUBECONFIG={folder.KubeconfigFile}");
     }
+
+    private static async Task<bool> LacksAsync(MemberBook book, Func<HostSettings, IMemberHost> reach, CancellationToken cancellationToken) =>
+        (await Task.WhenAll(book.Members.Select(member => reach(member.Host).StateAsync(member.File, cancellationToken)))).Any(static state => state is null);
 
     private static async Task<IReadOnlyDictionary<string, string>?> KubeletsAsync(string kubeconfig, CancellationToken cancellationToken)
     {

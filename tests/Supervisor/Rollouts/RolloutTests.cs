@@ -18,8 +18,7 @@ public sealed class RolloutTests(ITestOutputHelper output)
     public async Task One_member_becomes_three_all_are_replaced_and_one_is_left_while_a_writer_loses_nothing()
     {
         await using RolloutLab lab = await RolloutLab.CreateAsync(4);
-        await lab.WriteAsync(1, "tiny");
-        await lab.ApplyAsync();
+        await BeginAsync(lab);
         await using HolderWatch watch = await HolderWatch.StartAsync(lab.Hosts, Enumerable.Range(1, lab.Count), lab.Floating);
         await using WriteLoad load = WriteLoad.Start(lab.Client(TimeSpan.FromSeconds(1)));
         await load.NextAsync(s_patience, lab.Logs);
@@ -35,6 +34,9 @@ public sealed class RolloutTests(ITestOutputHelper output)
             await killed.KillAsync();
         }
 
+        (int unfinished, string screen) = await lab.RunAsync("rollout", "status");
+        Assert.True(unfinished == 1 && screen.Contains("learner", StringComparison.Ordinal) && screen.Contains("next: demo-4 joins", StringComparison.Ordinal), screen);
+
         string told = await ChangeAsync(lab, load, "all three replaced", 3, "small", Path.Combine(lab.Directory, "other-programs"));
         Assert.Contains("demo-6: serves the API", told, StringComparison.Ordinal);
         Assert.Equal(["demo-4 started false", "demo-5 started false", "demo-6 started false"], await lab.EtcdAsync());
@@ -49,6 +51,25 @@ public sealed class RolloutTests(ITestOutputHelper output)
         Assert.True(load.Count > 100, $"only {load.Count} writes were acknowledged");
         Assert.Empty(await watch.DoublesAsync());
         Assert.True(watch.Answers > 10, "the address was never asked for: the watch saw nothing");
+    }
+
+    /// <summary>Brings one member up, after an address that somebody else has was refused; and applies the file again, which changes nothing.</summary>
+    private static async Task BeginAsync(RolloutLab lab)
+    {
+        await lab.WriteAsync(1, "tiny");
+        await TestHosts.InAsync(lab.Hosts.Fabric, "ip", "address", "add", lab.Floating + "/32", "dev", "bridge");
+        (int refused, string reason) = await lab.RunAsync("apply");
+        Assert.Equal(1, refused);
+        Assert.Contains($"{lab.Floating}, which is to be the floating address, is in use already", reason, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(lab.Folder.Path));
+        await TestHosts.InAsync(lab.Hosts.Fabric, "ip", "address", "delete", lab.Floating + "/32", "dev", "bridge");
+
+        await lab.ApplyAsync();
+        string state = Path.Combine(Path.GetDirectoryName(lab.Folder.Read()!.Members[0].File)!, "run", "state.json");
+        int process = MemberState.Read(state)!.ProcessId;
+        Assert.Contains("demo: is as the file says", await lab.ApplyAsync(), StringComparison.Ordinal);
+        Assert.Equal(0, (await lab.RunAsync("init")).Exit);
+        Assert.Equal(process, MemberState.Read(state)!.ProcessId);
     }
 
     private async Task<string> ChangeAsync(RolloutLab lab, WriteLoad load, string what, int replicas, string size, string? programs)
