@@ -2,7 +2,6 @@ using System.CommandLine;
 using Spectre.Console;
 using Vks.Supervisor.ControlPlane;
 using Vks.Supervisor.Hosts;
-using Vks.Supervisor.Pki;
 
 namespace Vks.Supervisor.Rollouts;
 

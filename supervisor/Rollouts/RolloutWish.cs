@@ -1,5 +1,4 @@
 using System.Net;
-using Vks.Supervisor.Hosts;
 
 namespace Vks.Supervisor.Rollouts;
 
