@@ -25,6 +25,8 @@ internal static class CommandLine
         root.Subcommands.Add(Placement.ExplainVerb.Command());
         root.Subcommands.Add(StatusVerb.Command());
         root.Subcommands.Add(ControlPlane.InitVerb.Build());
+        root.Subcommands.Add(Rollouts.ApplyVerb.Build());
+        root.Subcommands.Add(Rollouts.RolloutVerbs.Build());
         root.Subcommands.Add(ControlPlane.MemberVerbs.Build());
         Operations.OperationsVerbs.Build().ToList().ForEach(root.Subcommands.Add);
         return root;

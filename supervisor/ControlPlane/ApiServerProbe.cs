@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Vks.Supervisor.Pki;
 
 namespace Vks.Supervisor.ControlPlane;
@@ -21,6 +22,7 @@ internal sealed partial class ApiServerProbe : IDisposable
     private readonly HealthJudge _ready = new(s_patience);
     private readonly HealthJudge _alive = new(s_patience);
     private readonly TaskCompletionSource _firstReady = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _versionOf = -1;
 
     /// <summary>Prepares it.</summary>
     /// <param name="settings">The member.</param>
@@ -44,6 +46,9 @@ internal sealed partial class ApiServerProbe : IDisposable
 
     /// <summary>Why it does not, or empty.</summary>
     public string Why => _program.IsRunning ? _ready.Why : "kube-apiserver does not run";
+
+    /// <summary>Its version, <c>v1.20.2</c>; empty until it has told.</summary>
+    public string Version { get; private set; } = "";
 
     /// <summary>Completes when it was ready for the first time.</summary>
     public Task FirstReady => _firstReady.Task;
@@ -85,6 +90,7 @@ internal sealed partial class ApiServerProbe : IDisposable
         {
             _firstReady.TrySetResult();
             _alive.Good(Now);
+            await AskVersionAsync(stop);
             return;
         }
 
@@ -94,6 +100,27 @@ internal sealed partial class ApiServerProbe : IDisposable
         {
             await _program.RestartAsync($"no sign of life for {s_hangs.TotalSeconds:0} s: {_alive.Why}");
             _alive.Good(Now);
+        }
+    }
+
+    /// <summary>Once after each start: its program may have become another one.</summary>
+    private async Task AskVersionAsync(CancellationToken stop)
+    {
+        int start = _program.State.Starts;
+        if (_versionOf == start)
+        {
+            return;
+        }
+
+        try
+        {
+            using JsonDocument said = JsonDocument.Parse(await _client.GetStringAsync(new Uri("/version", UriKind.Relative), stop));
+            Version = said.RootElement.GetProperty("gitVersion").GetString() ?? "";
+            _versionOf = start;
+        }
+        catch (Exception problem) when (problem is HttpRequestException or JsonException || (problem is OperationCanceledException && !stop.IsCancellationRequested))
+        {
+            // The next probe asks again.
         }
     }
 

@@ -8,17 +8,17 @@ namespace Vks.Supervisor.ControlPlane;
 
 /// <summary>Brings a control plane up on bare hosts. Each step looks at what is there first, so an interrupted run is run again, and goes on.</summary>
 /// <param name="settings">What is wanted.</param>
-/// <param name="folder">Where the authorities and the admin's kubeconfig are kept.</param>
+/// <param name="folder">Where the authorities, the book of members and the admin's kubeconfig are kept.</param>
 /// <param name="reach">How to reach a host.</param>
 /// <param name="tell">Takes a line for the person who waits.</param>
 /// <param name="time">The clock.</param>
-internal sealed class ControlPlaneInit(ControlPlaneSettings settings, string folder, Func<HostSettings, IMemberHost> reach, Action<string> tell, TimeProvider time)
+internal sealed class ControlPlaneInit(ControlPlaneSettings settings, StateFolder folder, Func<HostSettings, IMemberHost> reach, Action<string> tell, TimeProvider time)
 {
     private static readonly TimeSpan s_ready = TimeSpan.FromMinutes(5);
 
-    private readonly IReadOnlyList<PlannedMember> _members = ControlPlanePlan.Members(settings);
+    private readonly MemberBook _book = folder.Read() ?? MemberBook.First(settings);
 
-    private string Pki => Path.Combine(folder, "pki");
+    private IReadOnlyList<PlannedMember> Members => [.. _book.Members.Select(static member => member.Planned)];
 
     /// <summary>Does it.</summary>
     /// <param name="cancellationToken">Ends it; what was begun stays, and the next run goes on from there.</param>
@@ -26,39 +26,63 @@ internal sealed class ControlPlaneInit(ControlPlaneSettings settings, string fol
     /// <exception cref="SupervisorException">Preflight found something severe, with everything that it found: nothing was changed. Or a host or member failed: run it again.</exception>
     public async Task<string> RunAsync(CancellationToken cancellationToken)
     {
+        CheckBook();
         Dictionary<string, MemberState?> states = [];
-        foreach (PlannedMember member in _members)
+        foreach (PlannedMember member in Members)
         {
             states[member.Name] = await Host(member).StateAsync(File(member), cancellationToken);
         }
 
         await PreflightAsync(states, cancellationToken);
-        AuthorityFiles.Ensure(Pki, settings.Name, time.GetUtcNow());
-        foreach (PlannedMember member in _members.Where(member => states[member.Name] is null))
+        folder.Write(_book);
+        AuthorityFiles.Ensure(folder.Pki, settings.Name, time.GetUtcNow());
+        foreach (PlannedMember member in Members.Where(member => states[member.Name] is null))
         {
             await BringAsync(member, cancellationToken);
             tell($"{member.Name}: starts on {member.Host.Name} at {member.Address}");
         }
 
         await ReadyAsync(cancellationToken);
-        return WriteKubeconfig();
+        return folder.WriteKubeconfig(settings, time);
+    }
+
+    /// <summary>Whether a control plane has the members that its file wants, whether they run or not.</summary>
+    /// <param name="book">Its members.</param>
+    /// <param name="settings">The file.</param>
+    public static bool Made(MemberBook book, ControlPlaneSettings settings) =>
+        book.Members.Count == settings.Replicas
+        && book.Members.All(member => member.Phase == MemberPhase.Serving && member.Settings == ControlPlanePlan.Shared(settings) && settings.Hosts.Any(host => host.Name == member.Host.Name));
+
+    /// <summary>Members that were made are as they were made: another size, other programs or another number are apply's.</summary>
+    private void CheckBook()
+    {
+        if (_book.Members.FirstOrDefault(static member => member.Phase != MemberPhase.Serving) is { } under)
+        {
+            throw new SupervisorException(SupervisorFault.Precondition, $"member {under.Name} is {(under.Phase == MemberPhase.Joining ? "joining" : "leaving")}, a rolling replacement is under way. Do: supervisor apply -f, which goes on with it");
+        }
+
+        if (!Made(_book, settings))
+        {
+            throw new SupervisorException(
+                SupervisorFault.Precondition, $"control plane {settings.Name} is there, and not as the file says; init does not change what it has made. Do: supervisor apply -f, which replaces members one at a time");
+        }
     }
 
     private IMemberHost Host(PlannedMember member) => reach(member.Host);
 
-    private string File(PlannedMember member) => ControlPlanePlan.FileOf(settings, member);
+    private string File(PlannedMember member) => _book.Members.Single(booked => booked.Name == member.Name).File;
 
     private async Task PreflightAsync(Dictionary<string, MemberState?> states, CancellationToken cancellationToken)
     {
         // What members of ours have already is as it should be.
-        Dictionary<IPAddress, string> addresses = _members.Where(member => states[member.Name] is null).ToDictionary(static member => member.Address, static member => $"member {member.Name}");
-        addresses[settings.PatchAddress] = "the patch address";
+        Dictionary<IPAddress, string> addresses = Members.Where(member => states[member.Name] is null).ToDictionary(static member => member.Address, static member => $"member {member.Name}");
+        addresses.TryAdd(settings.PatchAddress, "the patch address");
         if (states.Values.All(static state => state is null))
         {
             addresses[settings.FloatingAddress] = "the floating address";
-            foreach (int step in Enumerable.Range(_members.Count, 3 - _members.Count))
+            foreach (int step in Enumerable.Range(0, 3))
             {
-                addresses[AddressRanges.Next(settings.FirstAddress, step)] = "a member's, later";
+                addresses.TryAdd(AddressRanges.Next(settings.FirstAddress, step), "a member's, later");
             }
         }
 
@@ -70,12 +94,13 @@ internal sealed class ControlPlaneInit(ControlPlaneSettings settings, string fol
             ],
             settings.Directory);
         Dictionary<string, AskedHost> answers = new(StringComparer.Ordinal);
-        foreach (PlannedMember member in _members)
+        foreach (PlannedMember member in Members)
         {
             answers[member.Host.Name] = await Host(member).AskAsync(question, cancellationToken);
         }
 
-        List<(string, IPNetwork)> ranges = [("services", settings.Services), .. settings.Pods is { } pods ? [("pods", pods)] : Array.Empty<(string, IPNetwork)>()];
+        // Hosts of a control plane that is there may well have routes to its pods.
+        List<(string, IPNetwork)> ranges = states.Values.Any(static state => state is not null) ? [] : [("services", settings.Services), .. settings.Pods is { } pods ? [("pods", pods)] : Array.Empty<(string, IPNetwork)>()];
         IReadOnlyList<Finding> findings = PreflightRules.Judge(
             new PreflightPlan(AddressRanges.NetworkOf(settings.FirstAddress, settings.Prefix), settings.Link, addresses, ranges), answers);
         foreach (Finding finding in findings.Where(static finding => !finding.Severe))
@@ -93,14 +118,7 @@ internal sealed class ControlPlaneInit(ControlPlaneSettings settings, string fol
 
     private async Task BringAsync(PlannedMember member, CancellationToken cancellationToken)
     {
-        string place = Path.Combine(ControlPlanePlan.DirectoryOf(settings, member), "pki");
-        foreach (string name in AuthorityFiles.All)
-        {
-            await Host(member).PutAsync(Path.Combine(place, name), await System.IO.File.ReadAllBytesAsync(Path.Combine(Pki, name), cancellationToken), cancellationToken);
-        }
-
-        string text = ControlPlanePlan.Text(settings, member, _members.Select(static other => other.Peer), join: false);
-        await Host(member).PutAsync(File(member), System.Text.Encoding.UTF8.GetBytes(text), cancellationToken);
+        await MemberBringer.BringAsync(Host(member), settings, folder.Pki, member, File(member), [.. Members.Select(static other => other.Peer)], join: false, cancellationToken);
         await Host(member).StartAsync(File(member), cancellationToken);
     }
 
@@ -111,7 +129,7 @@ internal sealed class ControlPlaneInit(ControlPlaneSettings settings, string fol
         while (true)
         {
             Dictionary<string, MemberState?> states = [];
-            foreach (PlannedMember member in _members)
+            foreach (PlannedMember member in Members)
             {
                 MemberState? state = states[member.Name] = await Host(member).StateAsync(File(member), cancellationToken);
                 if (state is { Ready: true } && told.Add(member.Name))
@@ -134,14 +152,5 @@ internal sealed class ControlPlaneInit(ControlPlaneSettings settings, string fol
 
             await Task.Delay(TimeSpan.FromMilliseconds(500), time, cancellationToken);
         }
-    }
-
-    private string WriteKubeconfig()
-    {
-        CertificateWanted admin = new() { Name = MemberCertificates.Admin, Authority = AuthorityFiles.Kubernetes, CommonName = "vks-admin", Organization = "system:masters" };
-        new CertificateStore(Pki, TimeSpan.FromDays(365), time).Ensure([admin]);
-        string file = Path.Combine(folder, "kubeconfig");
-        PrivateFiles.Write(file, Kubeconfig.AdminText(settings.Name, settings.FloatingAddress, Pki), secret: true);
-        return file;
     }
 }

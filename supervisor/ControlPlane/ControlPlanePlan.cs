@@ -26,13 +26,22 @@ internal static class ControlPlanePlan
     /// <param name="member">The member.</param>
     public static string DirectoryOf(ControlPlaneSettings settings, PlannedMember member) => Path.Combine(settings.Directory, member.Name);
 
+    /// <summary>What all members are told alike: a member that was told something else is replaced. Lines of <see cref="Text"/>, and the Supervisor's program.</summary>
+    /// <param name="settings">The control plane.</param>
+    public static string Shared(ControlPlaneSettings settings)
+    {
+        string[] own = ["#", "name:", "directory:", "address:", "members:", "join:", "zone:"];
+        IEnumerable<string> lines = Text(settings, new PlannedMember("member", settings.Hosts[0], settings.FirstAddress), [], join: false).Split('\n');
+        return string.Join('\n', lines.Append($"supervisor: {settings.Supervisor}").Where(line => line.Trim().Length > 0 && !own.Any(begin => line.StartsWith(begin, StringComparison.Ordinal))));
+    }
+
     /// <summary>A member's settings file.</summary>
     /// <param name="settings">The control plane.</param>
     /// <param name="member">The member.</param>
     /// <param name="members">All members that etcd's cluster has when it starts for the first time.</param>
     /// <param name="join">Whether the others run already.</param>
     public static string Text(ControlPlaneSettings settings, PlannedMember member, IEnumerable<MemberPeer> members, bool join) => $$"""
-        # Written by supervisor init; it writes the file anew.
+        # Written by supervisor init or apply, which write the file anew.
         cluster: {{settings.Name}}
         name: {{member.Name}}
         directory: {{DirectoryOf(settings, member)}}

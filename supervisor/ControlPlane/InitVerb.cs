@@ -1,7 +1,5 @@
 using System.CommandLine;
 using Vks.Supervisor.Hosts;
-using Vks.Supervisor.Kubernetes;
-using Vks.Supervisor.Pki;
 using Vks.Supervisor.Supervisors;
 
 namespace Vks.Supervisor.ControlPlane;
@@ -14,22 +12,16 @@ internal static class InitVerb
     {
         Option<string> file = new("--file", "-f") { Required = true, Description = "The control plane's settings" };
         Option<string?> state = new("--state-directory") { Description = "Where the authorities and the admin's kubeconfig are kept [/var/lib/vks-supervisor/NAME]" };
-        Command command = new("init", "Brings a control plane up on bare hosts; run again, it goes on where it was interrupted") { file, state };
+        Command command = new("init", "Brings a control plane up on bare hosts; run again, it goes on where it was interrupted, and starts members that do not run") { file, state };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             ControlPlaneSettings settings = ControlPlaneSettingsFile.Load(parsed.GetRequiredValue(file));
             TextWriter output = parsed.InvocationConfiguration.Output;
-            string folder = parsed.GetValue(state) ?? Path.Combine("/var/lib/vks-supervisor", settings.Name);
-            ControlPlaneInit init = new(
-                settings, Path.GetFullPath(folder), host => new CommandMemberHost(host, settings.Supervisor, TimeProvider.System), output.WriteLine, TimeProvider.System);
+            StateFolder folder = StateFolder.Of(parsed.GetValue(state), settings.Name);
+            using FileStream only = folder.Lock();
+            ControlPlaneInit init = new(settings, folder, host => new CommandMemberHost(host, settings.Supervisor, TimeProvider.System), output.WriteLine, TimeProvider.System);
             string kubeconfig = await init.RunAsync(cancellationToken);
-            if (settings.Placement is not null)
-            {
-                string authority = await File.ReadAllTextAsync(Path.Combine(Path.GetDirectoryName(kubeconfig)!, "pki", AuthorityFiles.Placement + ".crt"), cancellationToken);
-                using ApiClient api = ApiClient.Open(kubeconfig);
-                await new Registration(settings, authority, output.WriteLine, TimeProvider.System).RunAsync(api, cancellationToken);
-            }
-
+            await Registration.RunAsync(settings, folder, output.WriteLine, TimeProvider.System, cancellationToken);
             await output.WriteLineAsync($"export KUBECONFIG={kubeconfig}");
         });
         return command;

@@ -8,7 +8,7 @@ namespace Vks.Supervisor.ControlPlane;
 /// <summary>One member of the control plane: etcd, kube-apiserver, kube-controller-manager and kube-scheduler on one host, and the floating address when it is this member's turn.</summary>
 /// <remarks>
 /// Started from the bottom up: certificates, own address, etcd, then what needs etcd, then what needs the API; ended in the opposite order, the
-/// floating address first, so that another member has it before this one stops to serve.
+/// floating address first, so that another member has it before this one stops to serve. A member that is to leave ends all but etcd so.
 /// </remarks>
 /// <param name="settings">What it is told.</param>
 /// <param name="time">The clock.</param>
@@ -43,7 +43,7 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
         await _address.EnsureAsync(stop);
         EnsureCertificates(all: false);
         AuditPolicy.Write(settings);
-        _kubernetes = await KubernetesVersion.OfAsync(settings.Programs, stop);
+        _kubernetes = await ProgramVersion.OfAsync(settings.Programs, stop);
         _placement?.EnsureCertificates();
         _placement?.WriteSchedulerConfig(_kubernetes);
 
@@ -81,6 +81,7 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
             return;
         }
 
+        int store = running.Count;
         running.Start(MemberPrograms.ApiServer, parts.ApiServer.RunAsync);
         running.Start("the probe of kube-apiserver", parts.ApiProbe.RunAsync);
         if (!await HappensAsync(parts.ApiProbe.FirstReady, running, stop))
@@ -99,6 +100,14 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
         if (parts.Keeper is { } keeper)
         {
             running.Start("the keeper of the floating address", keeper.RunAsync);
+            if (!await HappensAsync(keeper.Leaving, running, stop))
+            {
+                return;
+            }
+
+            // Its API server says goodbye to clients while it can still write; etcd votes until it is taken out, for without it there may be no majority.
+            Leaves(settings.Name);
+            await running.EndAsync(store);
         }
 
         await HappensAsync(Task.Delay(Timeout.InfiniteTimeSpan, time, stop), running, stop);
@@ -124,7 +133,7 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
     private FloatingAddressKeeper? Keeper(EtcdConnection etcd, ApiServerProbe api) => settings.FloatingAddress is not { } address
         ? null
         : new FloatingAddressKeeper(
-            new KeeperSettings(settings.Name, settings.Link, address), new ClaimStore(etcd, settings.Cluster, time), new LinkAddress(settings.Link, address, time),
+            new KeeperSettings(settings.Name, settings.Link, address), new ClaimStore(etcd, settings.Cluster, settings.Name, time), new LinkAddress(settings.Link, address, time),
             () => api.IsReady, time, loggers.CreateLogger<FloatingAddressKeeper>());
 
     /// <summary>Makes the certificates that are missing or old.</summary>
@@ -215,7 +224,8 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
         Host = Environment.MachineName,
         Zone = settings.Zone,
         Address = settings.Address.ToString(),
-        KubernetesVersion = "v" + _kubernetes,
+        KubernetesVersion = parts.ApiProbe.Version,
+        Leaving = parts.Keeper?.Leaving.IsCompleted ?? false,
     };
 
     [LoggerMessage(4020, LogLevel.Information, "Member {Name}: serves the API on {Address}:{Port}")]
@@ -229,6 +239,9 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
 
     [LoggerMessage(4023, LogLevel.Warning, "Member {Name}: keeping up its files failed: {Problem}")]
     private partial void UpkeepFailed(string name, string problem);
+
+    [LoggerMessage(4024, LogLevel.Information, "Member {Name}: is to leave; it serves the API no longer, and its etcd goes on until the end")]
+    private partial void Leaves(string name);
 
     /// <summary>What runs in a member.</summary>
     private sealed record Parts(

@@ -14,6 +14,10 @@ internal static partial class MemberSettingsFile
     /// <exception cref="SupervisorException"><see cref="SupervisorFault.Settings"/>: every fault with its line.</exception>
     public static MemberSettings Load(string file) => YamlFields.Read(file, static (fields, _) => Read(fields));
 
+    /// <summary>Reads the file without a look at the host: of a member that is to be ended, whatever has become of its programs.</summary>
+    /// <param name="file">Its path.</param>
+    public static MemberSettings LoadToEnd(string file) => YamlFields.Read(file, static (fields, _) => ReadUnchecked(fields));
+
     /// <summary>As <see cref="Load"/>, from a text.</summary>
     /// <param name="text">The YAML.</param>
     public static MemberSettings Parse(string text) => YamlFields.Parse("settings", text, static (fields, _) => Read(fields));
@@ -24,7 +28,13 @@ internal static partial class MemberSettingsFile
 
     private static MemberSettings Read(YamlFields fields)
     {
-        MemberSettings settings = new()
+        MemberSettings settings = ReadUnchecked(fields);
+        Check(fields, settings);
+        return settings;
+    }
+
+    private static MemberSettings ReadUnchecked(YamlFields fields) =>
+        new()
         {
             Cluster = fields.Text("cluster"),
             Name = fields.Text("name"),
@@ -48,9 +58,6 @@ internal static partial class MemberSettingsFile
             Zone = fields.Text("zone", ""),
             FeatureGates = fields.FeatureGates("featureGates"),
         };
-        Check(fields, settings);
-        return settings;
-    }
 
     private static OidcSettings ReadOidc(YamlFields fields)
     {

@@ -37,7 +37,7 @@ internal sealed record MemberState
     /// <summary>When the first of its certificates ends.</summary>
     public required DateTimeOffset CertificatesEnd { get; init; }
 
-    /// <summary>Version of the settings format and the programs' folder: what a rolling replacement compares.</summary>
+    /// <summary>Folder of its Kubernetes programs.</summary>
     public required string ProgramsFolder { get; init; }
 
     /// <summary>The control plane that it is a member of.</summary>
@@ -52,8 +52,11 @@ internal sealed record MemberState
     /// <summary>Its management address.</summary>
     public string Address { get; init; } = "";
 
-    /// <summary>The version of its Kubernetes programs, as <c>v1.20.2</c>.</summary>
+    /// <summary>Version of its kube-apiserver, <c>v1.20.2</c>; empty until it has served.</summary>
     public string KubernetesVersion { get; init; } = "";
+
+    /// <summary>It is to leave the control plane: it serves the API no longer, and waits to be taken out of etcd.</summary>
+    public bool Leaving { get; init; }
 
     /// <summary>Where a member's state is.</summary>
     /// <param name="settings">The member.</param>

@@ -19,6 +19,7 @@ internal static class MemberVerbs
         member.Subcommands.Add(Run());
         member.Subcommands.Add(Start());
         member.Subcommands.Add(Stop());
+        member.Subcommands.Add(Remove());
         member.Subcommands.Add(Status());
         member.Subcommands.Add(State());
         return member;
@@ -86,7 +87,15 @@ internal static class MemberVerbs
     {
         Option<string> config = Config();
         Command command = new("stop", "Ends the member in order and waits for its end") { config };
-        command.SetAction((parsed, cancellationToken) => new MemberProcess(MemberSettingsFile.Load(parsed.GetRequiredValue(config)), TimeProvider.System).StopAsync(cancellationToken));
+        command.SetAction((parsed, cancellationToken) => new MemberProcess(MemberSettingsFile.LoadToEnd(parsed.GetRequiredValue(config)), TimeProvider.System).StopAsync(cancellationToken));
+        return command;
+    }
+
+    private static Command Remove()
+    {
+        Option<string> config = Config();
+        Command command = new("remove", "Removes all files of a member that init or apply brought to this host and that does not run any more") { config };
+        command.SetAction(parsed => MemberFiles.Remove(Path.GetFullPath(parsed.GetRequiredValue(config))));
         return command;
     }
 
@@ -97,7 +106,7 @@ internal static class MemberVerbs
         command.SetAction(parsed =>
         {
             string file = parsed.GetRequiredValue(config);
-            MemberState? state = File.Exists(file) ? new MemberProcess(MemberSettingsFile.Load(file), TimeProvider.System).State() : null;
+            MemberState? state = File.Exists(file) ? new MemberProcess(MemberSettingsFile.LoadToEnd(file), TimeProvider.System).State() : null;
             if (state is not null)
             {
                 parsed.InvocationConfiguration.Output.WriteLine(System.Text.Json.JsonSerializer.Serialize(state, MemberStateJson.Default.MemberState));
@@ -130,7 +139,7 @@ internal static class MemberVerbs
 
     private static void Show(IAnsiConsole console, MemberState state, DateTimeOffset now)
     {
-        console.WriteLine($"member {state.Name}: {(state.Ready ? "serves the API" : "does not serve the API: " + state.Why)}");
+        console.WriteLine($"member {state.Name}: {(state.Ready ? $"serves the API ({state.KubernetesVersion})" : state.Leaving ? "leaves the control plane" : "does not serve the API: " + state.Why)}");
         console.WriteLine($"floating address: {(state.HasFloatingAddress ? "here" : "with " + (state.FloatingAddressHolder ?? "nobody"))}");
         console.WriteLine($"etcd {state.Etcd.Version}: {(state.Etcd.Serves ? state.Etcd.IsLeader ? "leads" : "follows" : "does not serve")}, {state.Etcd.DatabaseBytes >> 20} MiB"
             + (state.Etcd.Problem.Length > 0 ? $", {state.Etcd.Problem}" : ""));

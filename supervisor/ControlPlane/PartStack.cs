@@ -18,10 +18,17 @@ internal sealed class PartStack : IAsyncDisposable
         _parts.Push((name, stop, WatchAsync(name, run, stop.Token)));
     }
 
+    /// <summary>How many run.</summary>
+    public int Count => _parts.Count;
+
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync() => await EndAsync(keep: 0);
+
+    /// <summary>Ends those that were started last.</summary>
+    /// <param name="keep">How many, from the bottom, go on.</param>
+    public async Task EndAsync(int keep)
     {
-        while (_parts.TryPop(out (string Name, CancellationTokenSource Stop, Task Running) part))
+        while (_parts.Count > keep && _parts.TryPop(out (string Name, CancellationTokenSource Stop, Task Running) part))
         {
             await part.Stop.CancelAsync();
             await part.Running;

@@ -22,6 +22,7 @@ internal sealed partial class FloatingAddressKeeper(
 
     private readonly AddressClaim _claim = new(settings.Member, Guid.NewGuid().ToString("N"));
     private readonly long _begin = time.GetTimestamp();
+    private readonly TaskCompletionSource _leaving = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _has;
     private int _announced;
     private string? _problem;
@@ -32,6 +33,9 @@ internal sealed partial class FloatingAddressKeeper(
     /// <summary>The member that has the address as far as this one knows, or null.</summary>
     public string? Holder { get; private set; }
 
+    /// <summary>Completes when this member has been told, in etcd, to leave the control plane. From then on it does not take the address any more.</summary>
+    public Task Leaving => _leaving.Task;
+
     /// <summary>Takes the address off the link when an earlier run left it there: it is not ours.</summary>
     public Task ClearAsync() => link.RemoveAsync();
 
@@ -41,7 +45,7 @@ internal sealed partial class FloatingAddressKeeper(
     {
         while (!cancellationToken.IsCancellationRequested)
         {
-            await StepAsync(healthy(), cancellationToken);
+            await StepAsync(healthy() && !Leaving.IsCompleted, cancellationToken);
             try
             {
                 await Task.Delay(_claim.Pause(Now), time, cancellationToken);
@@ -73,8 +77,9 @@ internal sealed partial class FloatingAddressKeeper(
             switch (_claim.Next(Now, isHealthy))
             {
                 case ClaimStep.Look:
-                    (long revision, AddressRecord? record) = await store.ReadAsync(cancellationToken);
+                    (long revision, AddressRecord? record, bool leaving) = await store.ReadAsync(cancellationToken);
                     _claim.Seen(revision, record, Now);
+                    Note(leaving);
                     break;
                 case ClaimStep.Write write:
                     await WriteAsync(write, cancellationToken);
@@ -140,14 +145,24 @@ internal sealed partial class FloatingAddressKeeper(
 
     private async Task<bool> TryWriteAsync(long revision, AddressRecord record, CancellationToken cancellationToken)
     {
-        if (await store.TryWriteAsync(revision, record, cancellationToken) is { } written)
+        (long? written, bool leaving) = await store.TryWriteAsync(revision, record, cancellationToken);
+        Note(leaving);
+        if (written is { } now)
         {
-            _claim.Written(written, record, Now);
+            _claim.Written(now, record, Now);
             return true;
         }
 
         _claim.Forget();
         return false;
+    }
+
+    private void Note(bool leaving)
+    {
+        if (leaving && _leaving.TrySetResult())
+        {
+            ToLeave(settings.Address, settings.Member);
+        }
     }
 
     private void Announce()
@@ -210,4 +225,7 @@ internal sealed partial class FloatingAddressKeeper(
 
     [LoggerMessage(4106, LogLevel.Information, "Floating address {Address}: etcd answers again")]
     private partial void Recovered(IPAddress address);
+
+    [LoggerMessage(4107, LogLevel.Information, "Floating address {Address}: member {Member} is to leave and does not take it any more")]
+    private partial void ToLeave(IPAddress address, string member);
 }

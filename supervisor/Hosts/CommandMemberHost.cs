@@ -25,6 +25,7 @@ internal sealed class CommandMemberHost(HostSettings host, string supervisor, Ti
                 .. question.Probe.SelectMany(static address => new[] { "--probe", address.ToString() }),
                 .. question.Names.SelectMany(static name => new[] { "--name", name }),
                 .. question.Programs.SelectMany(static program => new[] { "--program", program }),
+                .. question.Versions.SelectMany(static program => new[] { "--version-of", program }),
             ],
             cancellationToken);
         try
@@ -42,10 +43,20 @@ internal sealed class CommandMemberHost(HostSettings host, string supervisor, Ti
         RunAsync(PipeSource.FromBytes(bytes), ["host", "put", "--path", path], cancellationToken);
 
     /// <inheritdoc/>
+    /// <remarks>By one command: each would be a connection of ssh's.</remarks>
+    public Task PutAllAsync(IReadOnlyList<(string Path, ReadOnlyMemory<byte> Bytes)> files, CancellationToken cancellationToken) =>
+        RunAsync(
+            PipeSource.FromBytes(JsonSerializer.SerializeToUtf8Bytes([.. files.Select(static file => new FileToPut(file.Path, file.Bytes.ToArray()))], FileToPutJson.Default.FileToPutArray)),
+            ["host", "put-all"], cancellationToken);
+
+    /// <inheritdoc/>
     public Task StartAsync(string settingsFile, CancellationToken cancellationToken) => RunAsync(PipeSource.Null, ["member", "start", "--config", settingsFile], cancellationToken);
 
     /// <inheritdoc/>
     public Task StopAsync(string settingsFile, CancellationToken cancellationToken) => RunAsync(PipeSource.Null, ["member", "stop", "--config", settingsFile], cancellationToken);
+
+    /// <inheritdoc/>
+    public Task RemoveAsync(string settingsFile, CancellationToken cancellationToken) => RunAsync(PipeSource.Null, ["member", "remove", "--config", settingsFile], cancellationToken);
 
     /// <inheritdoc/>
     public async Task<MemberState?> StateAsync(string settingsFile, CancellationToken cancellationToken)

@@ -43,6 +43,9 @@ internal sealed record HostFacts
     /// <summary>Programs that are needed and are not there.</summary>
     public required IReadOnlyList<string> MissingPrograms { get; init; }
 
+    /// <summary>Programs whose version was asked for, and what they say, <c>v1.20.2</c>; those that say nothing are left out.</summary>
+    public IReadOnlyDictionary<string, string> Versions { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Free bytes where the member's data is to be.</summary>
     public required long FreeBytes { get; init; }
 

@@ -40,6 +40,7 @@ internal sealed class HostFactsReader(TimeProvider time)
             Names = names,
             Taken = link is null ? new Dictionary<string, string>() : await TakenAsync(question, cancellationToken),
             MissingPrograms = [.. question.Programs.Where(static program => !Exists(program))],
+            Versions = await VersionsAsync(question.Versions, cancellationToken),
             FreeBytes = FreeBytes(question.Directory),
             Clock = time.GetUtcNow(),
         };
@@ -104,6 +105,22 @@ internal sealed class HostFactsReader(TimeProvider time)
         }
 
         return routes;
+    }
+
+    /// <summary>Kubernetes' programs say <c>Kubernetes v1.20.2</c>.</summary>
+    private static async Task<IReadOnlyDictionary<string, string>> VersionsAsync(IReadOnlyList<string> programs, CancellationToken cancellationToken)
+    {
+        Dictionary<string, string> found = new(StringComparer.Ordinal);
+        foreach (string program in programs)
+        {
+            BufferedCommandResult? said = await TryAsync(program, ["--version"], cancellationToken);
+            if (said is { ExitCode: 0 } && said.StandardOutput.Trim().Split(' ') is [.., { Length: > 0 } version])
+            {
+                found[program] = version;
+            }
+        }
+
+        return found;
     }
 
     private static int Setting(string link)

@@ -8,4 +8,8 @@ namespace Vks.Supervisor.Hosts;
 /// <param name="Names">Names to be found by DNS.</param>
 /// <param name="Programs">Programs that must be there: paths, or names in PATH.</param>
 /// <param name="Directory">Where the member's data is to be.</param>
-internal sealed record HostQuestion(string Link, IReadOnlyList<IPAddress> Probe, IReadOnlyList<string> Names, IReadOnlyList<string> Programs, string Directory);
+internal sealed record HostQuestion(string Link, IReadOnlyList<IPAddress> Probe, IReadOnlyList<string> Names, IReadOnlyList<string> Programs, string Directory)
+{
+    /// <summary>Programs of Kubernetes whose version is wanted: paths.</summary>
+    public IReadOnlyList<string> Versions { get; init; } = [];
+}

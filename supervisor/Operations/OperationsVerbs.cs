@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Net;
+using System.Text.Json;
 using Vks.Supervisor.Configuration;
 using Vks.Supervisor.ControlPlane;
 using Vks.Supervisor.Hosts;
@@ -127,7 +128,8 @@ internal static class OperationsVerbs
         Option<string[]> probe = new("--probe") { Description = "An address to look for on the link; may be repeated" };
         Option<string[]> names = new("--name") { Description = "A name to look for by DNS; may be repeated" };
         Option<string[]> programs = new("--program") { Description = "A program that must be there; may be repeated" };
-        Command facts = new("facts", "Prints what preflight wants to know of this host, as JSON") { link, directory, probe, names, programs };
+        Option<string[]> versions = new("--version-of") { Description = "A program of Kubernetes whose version is wanted; may be repeated" };
+        Command facts = new("facts", "Prints what preflight wants to know of this host, as JSON") { link, directory, probe, names, programs, versions };
         facts.SetAction(async (parsed, cancellationToken) =>
         {
             List<IPAddress> addresses = [];
@@ -137,10 +139,14 @@ internal static class OperationsVerbs
             }
 
             HostFacts found = await new HostFactsReader(TimeProvider.System).ReadAsync(
-                new HostQuestion(parsed.GetRequiredValue(link), addresses, parsed.GetValue(names) ?? [], parsed.GetValue(programs) ?? [], parsed.GetRequiredValue(directory)), cancellationToken);
+                new HostQuestion(parsed.GetRequiredValue(link), addresses, parsed.GetValue(names) ?? [], parsed.GetValue(programs) ?? [], parsed.GetRequiredValue(directory))
+                {
+                    Versions = parsed.GetValue(versions) ?? [],
+                },
+                cancellationToken);
             await parsed.InvocationConfiguration.Output.WriteLineAsync(found.ToJson());
         });
-        return new Command("host", "What concerns one host") { facts, Put() };
+        return new Command("host", "What concerns one host") { facts, Put(), PutAll() };
     }
 
     private static Command Put()
@@ -153,10 +159,29 @@ internal static class OperationsVerbs
             using MemoryStream bytes = new();
             await using Stream input = Console.OpenStandardInput();
             await input.CopyToAsync(bytes, cancellationToken);
-            PrivateFiles.MakeFolder(Path.GetDirectoryName(file)!);
-            PrivateFiles.Write(file, bytes.ToArray(), secret: true);
+            Write(file, bytes.ToArray());
         });
         return command;
+    }
+
+    private static Command PutAll()
+    {
+        Command command = new("put-all", "Writes files, JSON with path and base64 of each on standard input, as put does");
+        command.SetAction(static async (_, cancellationToken) =>
+        {
+            await using Stream input = Console.OpenStandardInput();
+            foreach (FileToPut file in await JsonSerializer.DeserializeAsync(input, FileToPutJson.Default.FileToPutArray, cancellationToken) ?? [])
+            {
+                Write(Path.GetFullPath(file.Path), file.Bytes);
+            }
+        });
+        return command;
+    }
+
+    private static void Write(string file, byte[] bytes)
+    {
+        PrivateFiles.MakeFolder(Path.GetDirectoryName(file)!);
+        PrivateFiles.Write(file, bytes, secret: true);
     }
 
     private static Option<string> Config() => new("--config") { Required = true, Description = "The settings file of the member on this host" };

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using k8s.Models;
 using Vks.Supervisor.ControlPlane;
 using Vks.Supervisor.Kubernetes;
+using Vks.Supervisor.Pki;
 
 namespace Vks.Supervisor.Supervisors;
 
@@ -38,6 +39,22 @@ internal sealed class Registration(ControlPlaneSettings settings, string authori
         catch (ApiException problem)
         {
             throw new SupervisorException(SupervisorFault.ControlPlane, $"Supervisor {settings.Name}: {problem.Message}. Do: run this again", problem);
+        }
+    }
+
+    /// <summary>As the other, for a control plane by its admin's kubeconfig; nothing is done for one without placement.</summary>
+    /// <param name="settings">The control plane.</param>
+    /// <param name="folder">Where its authorities and the kubeconfig are.</param>
+    /// <param name="tell">Takes a line for the person who waits.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Ends it; the next run goes on.</param>
+    public static async Task RunAsync(ControlPlaneSettings settings, StateFolder folder, Action<string> tell, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (settings.Placement is not null)
+        {
+            string authority = await File.ReadAllTextAsync(Path.Combine(folder.Pki, AuthorityFiles.Placement + ".crt"), cancellationToken);
+            using ApiClient api = ApiClient.Open(folder.KubeconfigFile);
+            await new Registration(settings, authority, tell, time).RunAsync(api, cancellationToken);
         }
     }
 

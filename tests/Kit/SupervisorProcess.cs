@@ -40,11 +40,22 @@ internal sealed class SupervisorProcess : IAsyncDisposable
     public static SupervisorProcess Start(string space, params string[] arguments) => new(space, arguments);
 
     /// <summary>Runs it to its end, at most two minutes.</summary>
-    public static async Task<(int Exit, string Output)> RunAsync(string space, params string[] arguments)
+    public static Task<(int Exit, string Output)> RunAsync(string space, params string[] arguments) => RunAsync(TimeSpan.FromMinutes(2), space, arguments);
+
+    /// <summary>Runs it to its end.</summary>
+    public static async Task<(int Exit, string Output)> RunAsync(TimeSpan limit, string space, params string[] arguments)
     {
         await using SupervisorProcess process = new(space, arguments);
-        CommandResult result = await process._running.Task.WaitAsync(TimeSpan.FromMinutes(2));
-        return (result.ExitCode, process.Log);
+        try
+        {
+            CommandResult result = await process._running.Task.WaitAsync(limit);
+            return (result.ExitCode, process.Log);
+        }
+        catch (TimeoutException)
+        {
+            Assert.Fail($"supervisor {string.Join(' ', arguments)} did not end within {limit.TotalSeconds:0} s:\n{process.Log}");
+            throw;
+        }
     }
 
     /// <summary>Sends a signal to the process alone, or with all that it started.</summary>

@@ -6,7 +6,7 @@ using CliWrap.Buffered;
 namespace Vks.Supervisor.ControlPlane;
 
 /// <summary>Which version of Kubernetes a folder's programs are.</summary>
-internal static partial class KubernetesVersion
+internal static partial class ProgramVersion
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
 

@@ -1,0 +1,100 @@
+using System.Diagnostics;
+using System.Globalization;
+using Vks.Supervisor.ControlPlane;
+using Vks.Tests.Kit;
+using Vks.Tests.Supervisor.ControlPlane;
+
+namespace Vks.Tests.Supervisor.Rollouts;
+
+/// <summary>Real members that come and go under a writer: nothing that was acknowledged is lost, and the API is never away for long.</summary>
+[Collection(ControlPlaneCollection.Name)]
+public sealed class RolloutTests(ITestOutputHelper output)
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task One_member_becomes_three_all_are_replaced_and_one_is_left_while_a_writer_loses_nothing()
+    {
+        await using RolloutLab lab = await RolloutLab.CreateAsync(4);
+        await BeginAsync(lab);
+        await using HolderWatch watch = await HolderWatch.StartAsync(lab.Hosts, Enumerable.Range(1, lab.Count), lab.Floating);
+        await using WriteLoad load = WriteLoad.Start(lab.Client(TimeSpan.FromSeconds(1)));
+        await load.NextAsync(s_patience, lab.Logs);
+
+        await ChangeAsync(lab, load, "1 -> 3", 3, "tiny", null);
+        Assert.Equal(["demo-1 started false", "demo-2 started false", "demo-3 started false"], await lab.EtcdAsync());
+
+        // Killed in the middle of a member's coming, as by an accident; the next run goes on.
+        await lab.WriteAsync(3, "small", lab.OtherPrograms());
+        await using (SupervisorProcess killed = lab.Start("apply"))
+        {
+            await UntilAsync(() => killed.Log.Contains("demo-4: is a learner", StringComparison.Ordinal), killed, lab);
+            await killed.KillAsync();
+        }
+
+        (int unfinished, string screen) = await lab.RunAsync("rollout", "status");
+        Assert.True(unfinished == 1 && screen.Contains("learner", StringComparison.Ordinal) && screen.Contains("next: demo-4 joins", StringComparison.Ordinal), screen);
+
+        string told = await ChangeAsync(lab, load, "all three replaced", 3, "small", Path.Combine(lab.Directory, "other-programs"));
+        Assert.Contains("demo-6: serves the API", told, StringComparison.Ordinal);
+        Assert.Equal(["demo-4 started false", "demo-5 started false", "demo-6 started false"], await lab.EtcdAsync());
+        Assert.Equal(["demo-4", "demo-5", "demo-6"], lab.OnHosts());
+
+        await ChangeAsync(lab, load, "3 -> 1", 1, "small", Path.Combine(lab.Directory, "other-programs"));
+        Assert.Single(await lab.EtcdAsync());
+        Assert.Equal(lab.Folder.Read()!.Members.Select(static member => member.Name), lab.OnHosts());
+
+        using HttpClient reader = lab.Client(TimeSpan.FromSeconds(30));
+        Assert.Empty(await load.LostAsync(reader));
+        Assert.True(load.Count > 100, $"only {load.Count} writes were acknowledged");
+        Assert.Empty(await watch.DoublesAsync());
+        Assert.True(watch.Answers > 10, "the address was never asked for: the watch saw nothing");
+    }
+
+    /// <summary>Brings one member up, after an address that somebody else has was refused; and applies the file again, which changes nothing.</summary>
+    private static async Task BeginAsync(RolloutLab lab)
+    {
+        await lab.WriteAsync(1, "tiny");
+        await TestHosts.InAsync(lab.Hosts.Fabric, "ip", "address", "add", lab.Floating + "/32", "dev", "bridge");
+        (int refused, string reason) = await lab.RunAsync("apply");
+        Assert.Equal(1, refused);
+        Assert.Contains($"{lab.Floating}, which is to be the floating address, is in use already", reason, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(lab.Folder.Path));
+        await TestHosts.InAsync(lab.Hosts.Fabric, "ip", "address", "delete", lab.Floating + "/32", "dev", "bridge");
+
+        await lab.ApplyAsync();
+        string state = Path.Combine(Path.GetDirectoryName(lab.Folder.Read()!.Members[0].File)!, "run", "state.json");
+        int process = MemberState.Read(state)!.ProcessId;
+        Assert.Contains("demo: is as the file says", await lab.ApplyAsync(), StringComparison.Ordinal);
+        Assert.Equal(0, (await lab.RunAsync("init")).Exit);
+        Assert.Equal(process, MemberState.Read(state)!.ProcessId);
+    }
+
+    private async Task<string> ChangeAsync(RolloutLab lab, WriteLoad load, string what, int replicas, string size, string? programs)
+    {
+        await lab.WriteAsync(replicas, size, programs);
+        long begin = Stopwatch.GetTimestamp();
+        string told = await lab.ApplyAsync();
+        await load.NextAsync(s_patience, lab.Logs);
+        string line = string.Create(CultureInfo.InvariantCulture, $"{what}: {Stopwatch.GetElapsedTime(begin).TotalSeconds:0.0} s, longest time without an acknowledged write {load.LongestGap(begin).TotalSeconds:0.00} s");
+        output.WriteLine(line);
+        if (Environment.GetEnvironmentVariable("VKS_ROLLOUT_REPORT") is { } report)
+        {
+            await File.AppendAllTextAsync(report, $"{line}\n{told}\n", Token);
+        }
+
+        return told;
+    }
+
+    private static async Task UntilAsync(Func<bool> condition, SupervisorProcess process, RolloutLab lab)
+    {
+        long begin = Stopwatch.GetTimestamp();
+        while (!condition())
+        {
+            Assert.True(!process.HasEnded && Stopwatch.GetElapsedTime(begin) < s_patience, $"{process.Log}\n{lab.Logs()}");
+            await Task.Delay(TimeSpan.FromMilliseconds(50), Token);
+        }
+    }
+}
