@@ -17,8 +17,9 @@ internal static class InitVerb
             ControlPlaneSettings settings = ControlPlaneSettingsFile.Load(parsed.GetRequiredValue(file));
             TextWriter output = parsed.InvocationConfiguration.Output;
             string folder = parsed.GetValue(state) ?? Path.Combine("/var/lib/vks-supervisor", settings.Name);
+            using MemberHosts hosts = new(settings, Path.Combine(Path.GetFullPath(folder), "pki"), TimeProvider.System);
             ControlPlaneInit init = new(
-                settings, Path.GetFullPath(folder), host => new CommandMemberHost(host, settings.Supervisor, TimeProvider.System), output.WriteLine, TimeProvider.System);
+                settings, Path.GetFullPath(folder), hosts.Reach, output.WriteLine, TimeProvider.System);
             string kubeconfig = await init.RunAsync(cancellationToken);
             await output.WriteLineAsync($"export KUBECONFIG={kubeconfig}");
         });

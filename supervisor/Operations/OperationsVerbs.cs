@@ -140,7 +140,7 @@ internal static class OperationsVerbs
                 new HostQuestion(parsed.GetRequiredValue(link), addresses, parsed.GetValue(names) ?? [], parsed.GetValue(programs) ?? [], parsed.GetRequiredValue(directory)), cancellationToken);
             await parsed.InvocationConfiguration.Output.WriteLineAsync(found.ToJson());
         });
-        return new Command("host", "What concerns one host") { facts, Put() };
+        return new Command("host", "What concerns one host") { facts, Put(), HostCertificateVerb.Build() };
     }
 
     private static Command Put()
