@@ -64,7 +64,7 @@ internal sealed class HostReader(KeptMachineOptions options, TimeProvider time)
     }
 
     /// <summary>Has the kernel ask for neighbours, by a datagram to each, and reads whom it found.</summary>
-    private async Task<Dictionary<string, string>> TakenAsync(string link, IReadOnlyList<IPAddress> addresses, CancellationToken cancellationToken)
+    private async Task<Dictionary<string, string>> TakenAsync(string link, List<IPAddress> addresses, CancellationToken cancellationToken)
     {
         if (addresses.Count == 0)
         {

@@ -1,5 +1,4 @@
 using Vks.Runtime.Guest;
-using Vks.Runtime.Guest.Protocol;
 using Vks.Runtime.Machines;
 using Vks.Spherelet.Network;
 using Vks.Spherelet.Pods;
@@ -12,7 +11,7 @@ namespace Vks.Spherelet.Machines;
 /// it is to be is on disk before it starts, and who starts anew takes it back by facts (the engine's adoption), or starts it again.
 /// </remarks>
 internal sealed partial class KeptMachine(
-    KeptMachineRecord record, KeptMachineStore store, KeptMachineGuest guest, CrxEngine engine, HostLinkNetwork network, TimeProvider time, ILogger<KeptMachine> logger) : IAsyncDisposable
+    KeptMachineRecord record, KeptMachineStore store, KeptMachineGuest guest, CrxEngine engine, TimeProvider time, ILogger<KeptMachine> logger) : IAsyncDisposable
 {
     /// <summary>Time the program may take to end in order: a member gives its parts 75 s.</summary>
     public static readonly TimeSpan DefaultGrace = TimeSpan.FromSeconds(90);
@@ -249,12 +248,13 @@ internal sealed partial class KeptMachine(
         {
             undo.Push("the machine and its place on the link", ClearAsync);
             await store.EnsureDiskAsync(Record.Name, Record.Settings.DiskMiB, cancellationToken);
-            NetworkAttachment plug = await network.JoinAsync(Record.Id, Record.Settings.Link, Record.Mac, cancellationToken);
-            Machine machine = await engine.CreateAsync(Spec(Record, plug), cancellationToken);
+            NetworkAttachment plug = await HostLinkNetwork.JoinAsync(Record.Id, Record.Settings.Link, Record.Mac, cancellationToken);
+            AcceleratorReport accelerator = await engine.GetAcceleratorAsync(cancellationToken);
+            Machine machine = await engine.CreateAsync(Spec(Record, plug, accelerator.IsKvm), cancellationToken);
             string container = await guest.BeginAsync(Record, machine, cancellationToken);
             Change(present => present with { ContainerId = container });
             undo.Clear();
-            Started(Record.Name, Record.Settings.VcpuCount, Record.Settings.MemoryMiB, string.Join(' ', Record.Settings.Addresses), time.GetElapsedTime(begin).TotalSeconds);
+            Started(Record.Name, machine.Spec.VcpuCount, Record.Settings.MemoryMiB, string.Join(' ', Record.Settings.Addresses), time.GetElapsedTime(begin).TotalSeconds);
             return machine;
         }
         finally
@@ -313,18 +313,21 @@ internal sealed partial class KeptMachine(
     private async Task ClearAsync(CancellationToken cancellationToken)
     {
         await engine.RemoveAsync(MachineId.Parse(Record.Id), cancellationToken);
-        await network.RemoveAsync(Record.Id, cancellationToken);
+        await HostLinkNetwork.RemoveAsync(Record.Id, cancellationToken);
         if (Record.ContainerId is not null)
         {
             Change(present => present with { ContainerId = null });
         }
     }
 
-    /// <summary>Isolated: its memory holds the keys of a control plane, so no page of it is shared, and none came from a template.</summary>
-    private static MachineSpec Spec(KeptMachineRecord record, NetworkAttachment plug) => new()
+    /// <summary>
+    /// Isolated: its memory holds the keys of a control plane, so no page of it is shared, and none came from a template. Under software emulation the
+    /// CPUs of a guest take turns on one thread and only wait for each other, so there it is one.
+    /// </summary>
+    private static MachineSpec Spec(KeptMachineRecord record, NetworkAttachment plug, bool isKvm) => new()
     {
         Id = MachineId.Parse(record.Id),
-        VcpuCount = record.Settings.VcpuCount,
+        VcpuCount = isKvm ? record.Settings.VcpuCount : 1,
         MemoryMiB = record.Settings.MemoryMiB,
         TranslationMiB = KeptMachineOptions.TranslationMiB,
         Network = plug with { Mac = record.Mac },

@@ -1,14 +1,13 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using Vks.Runtime.Machines;
-using Vks.Spherelet.Network;
 using Vks.Spherelet.Pods;
 
 namespace Vks.Spherelet.Machines;
 
 /// <summary>All machines of the host that are kept running.</summary>
 internal sealed partial class KeptMachines(
-    KeptMachineStore store, KeptMachineGuest guest, CrxEngine engine, HostLinkNetwork network, TimeProvider time, ILoggerFactory loggers) : IAsyncDisposable
+    KeptMachineStore store, KeptMachineGuest guest, CrxEngine engine, TimeProvider time, ILoggerFactory loggers) : IAsyncDisposable
 {
     private readonly ILogger<KeptMachines> _logger = loggers.CreateLogger<KeptMachines>();
     private readonly ConcurrentDictionary<string, KeptMachine> _machines = new(StringComparer.Ordinal);
@@ -165,7 +164,7 @@ internal sealed partial class KeptMachines(
 
     private KeptMachine Follow(KeptMachineRecord record)
     {
-        KeptMachine machine = new(record, store, guest, engine, network, time, loggers.CreateLogger<KeptMachine>());
+        KeptMachine machine = new(record, store, guest, engine, time, loggers.CreateLogger<KeptMachine>());
         _machines[record.Name] = machine;
         machine.Begin();
         return machine;

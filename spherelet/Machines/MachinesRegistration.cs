@@ -1,9 +1,7 @@
 using System.Net;
 using Grpc.Core;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
-using Vks.Spherelet.Network;
 
 namespace Vks.Spherelet.Machines;
 
@@ -16,7 +14,6 @@ internal static class MachinesRegistration
     public static void AddKeptMachines(this IServiceCollection services, KeptMachineOptions options)
     {
         services.AddSingleton(options);
-        services.AddSingleton<HostLinkNetwork>();
         services.AddSingleton<KeptMachineStore>();
         services.AddSingleton<KeptMachineGuest>();
         services.AddSingleton<KeptMachines>();

@@ -10,7 +10,7 @@ namespace Vks.Spherelet.Network;
 /// link gets a macvlan: then everybody but the host itself reaches it, since a macvlan's parent never hears its children. As with pods, the machine's
 /// tap is joined to that interface in a namespace of its own (<see cref="PodNamespace"/>), and nothing on the host answers for the addresses.
 /// </remarks>
-internal sealed class HostLinkNetwork
+internal static class HostLinkNetwork
 {
     private const string InterfaceName = "eth0";
     private const string PortPrefix = "vksk-";
@@ -21,7 +21,7 @@ internal sealed class HostLinkNetwork
     /// <param name="mac">The machine's hardware address.</param>
     /// <param name="cancellationToken">Ends the work; <see cref="RemoveAsync"/> takes away what is there by then.</param>
     /// <exception cref="NetworkException"><see cref="NetworkFault.NotConfigured"/>: there is no such link. <see cref="NetworkFault.HostFailed"/>: the host refused.</exception>
-    public async Task<NetworkAttachment> JoinAsync(string id, string link, string mac, CancellationToken cancellationToken)
+    public static async Task<NetworkAttachment> JoinAsync(string id, string link, string mac, CancellationToken cancellationToken)
     {
         await RemoveAsync(id, cancellationToken);
         (bool isBridge, int mtu) = await LookAsync(id, link, cancellationToken);
@@ -48,7 +48,7 @@ internal sealed class HostLinkNetwork
     /// <param name="id">The machine.</param>
     /// <param name="cancellationToken">Ends the work; call again to finish it.</param>
     /// <exception cref="NetworkException"><see cref="NetworkFault.HostFailed"/>: something is left.</exception>
-    public async Task RemoveAsync(string id, CancellationToken cancellationToken)
+    public static async Task RemoveAsync(string id, CancellationToken cancellationToken)
     {
         await PodNamespace.DeleteAsync(id, cancellationToken);
 
