@@ -11,8 +11,8 @@ internal sealed partial class ApiServerProbe : IDisposable
     private static readonly TimeSpan s_every = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(2);
 
-    /// <summary>While it starts nobody depends on its answer, and a question that is given up costs it one more handshake.</summary>
-    private static readonly TimeSpan s_firstAnswer = TimeSpan.FromSeconds(20);
+    /// <summary>A late answer is a sign of life as well; and a question that is given up costs one more handshake, by which a slow server gets slower.</summary>
+    private static readonly TimeSpan s_lateAnswer = TimeSpan.FromSeconds(20);
 
     /// <summary>An API server that does not even say that it lives, for this long, hangs.</summary>
     private static readonly TimeSpan s_hangs = TimeSpan.FromSeconds(60);
@@ -42,7 +42,7 @@ internal sealed partial class ApiServerProbe : IDisposable
             Path.Combine(settings.PkiDirectory, AuthorityFiles.Kubernetes + ".crt"), Path.Combine(settings.PkiDirectory, MemberCertificates.Monitor)))
         {
             BaseAddress = new Uri($"https://127.0.0.1:{MemberSettings.ApiPort}"),
-            Timeout = s_firstAnswer,
+            Timeout = s_lateAnswer,
         };
     }
 
@@ -87,7 +87,7 @@ internal sealed partial class ApiServerProbe : IDisposable
             return;
         }
 
-        await AskAsync("/readyz", _ready, stop);
+        await AskAsync("/readyz", _firstReady.Task.IsCompleted ? s_answer : s_lateAnswer, _ready, stop);
         if (_ready.Why.Length == 0)
         {
             _firstReady.TrySetResult();
@@ -97,7 +97,7 @@ internal sealed partial class ApiServerProbe : IDisposable
         }
 
         // Without etcd it cannot be ready, and starting it anew would not give it one.
-        await AskAsync("/livez?exclude=etcd", _alive, stop);
+        await AskAsync("/livez?exclude=etcd", s_lateAnswer, _alive, stop);
         if (_alive.Why.Length == 0)
         {
             _livedInStart = _program.State.Starts;
@@ -111,10 +111,9 @@ internal sealed partial class ApiServerProbe : IDisposable
         }
     }
 
-    private async Task AskAsync(string path, HealthJudge judge, CancellationToken stop)
+    private async Task AskAsync(string path, TimeSpan patience, HealthJudge judge, CancellationToken stop)
     {
         TimeSpan asked = Now;
-        TimeSpan patience = _firstReady.Task.IsCompleted ? s_answer : s_firstAnswer;
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limit.CancelAfter(patience);
         try

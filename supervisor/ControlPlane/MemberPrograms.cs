@@ -118,13 +118,16 @@ internal static class MemberPrograms
             arguments.AddRange(["--allocate-node-cidrs", "--cluster-cidr", pods.ToString(), "--service-cluster-ip-range", settings.Services.ToString()]);
         }
 
-        return new ProgramPlan(ControllerManager, Path.Combine(settings.Programs, ControllerManager), arguments);
+        return new ProgramPlan(ControllerManager, Path.Combine(settings.Programs, ControllerManager), arguments) { Niceness = AfterTheApi };
     }
+
+    /// <summary>What starts may not starve what it needs in order to start.</summary>
+    private const int AfterTheApi = 10;
 
     /// <summary>The scheduler; as with the controllers, one at a time.</summary>
     /// <param name="settings">The member.</param>
     public static ProgramPlan PlanScheduler(MemberSettings settings) =>
-        new(Scheduler, Path.Combine(settings.Programs, Scheduler), [.. ForClient(settings, Scheduler, MemberCertificates.Scheduler)]);
+        new(Scheduler, Path.Combine(settings.Programs, Scheduler), [.. ForClient(settings, Scheduler, MemberCertificates.Scheduler)]) { Niceness = AfterTheApi };
 
     /// <summary>Members as etcd takes them: <c>a=https://10.0.0.11:2380,…</c>.</summary>
     /// <param name="members">The members.</param>

@@ -38,8 +38,8 @@ internal sealed class SphereletMemberHost(HostSettings host, ControlPlaneSetting
 
     private Vks.Machines.V1.Machines.MachinesClient Machines => new(_channel.Value);
 
-    /// <summary>Each member has a machine of its own, so several may be on one host.</summary>
-    public bool TakesSeveral => true;
+    /// <summary>Whether several members may be on it: each has a machine of its own.</summary>
+    public bool TakesSeveral => host.HasMachines;
 
     /// <inheritdoc/>
     public async Task<AskedHost> AskAsync(HostQuestion question, CancellationToken cancellationToken)
@@ -169,7 +169,9 @@ internal sealed class SphereletMemberHost(HostSettings host, ControlPlaneSetting
         };
     }
 
-    private static SocketsHttpHandler Handler(SphereletPki pki)
+    /// <summary>A client's connections to a Spherelet's machines API.</summary>
+    /// <param name="pki">By which both sides know each other.</param>
+    public static SocketsHttpHandler Handler(SphereletPki pki)
     {
         // A start lasts for minutes, and a host that is busy with it answers late: its silence is no sign that it was cut off.
         SocketsHttpHandler handler = MutualTls.Client(pki.AuthorityFile, pki.ClientPlace);

@@ -22,7 +22,7 @@ public sealed class MachinesApiTests
         SphereletPki strangers = new(Path.Combine(lab.Directory, "strangers"), TimeProvider.System);
         strangers.Ensure("lab");
         using SocketsHttpHandler nobody = Anonymous();
-        RuntimeService.RuntimeServiceClient cri = new(lab.ChannelOf(MutualTls.Client(lab.Pki.AuthorityFile, lab.Pki.ClientPlace)));
+        RuntimeService.RuntimeServiceClient cri = new(lab.ChannelOf(SphereletMemberHost.Handler(lab.Pki)));
 
         RpcException withoutCertificate = await Assert.ThrowsAsync<RpcException>(async () => await lab.ClientOf(nobody).ListMachinesAsync(new ListMachinesRequest(), cancellationToken: Token));
         RpcException ofStrangers = await Assert.ThrowsAsync<RpcException>(async () =>
@@ -38,7 +38,7 @@ public sealed class MachinesApiTests
         Assert.Equal(
             [StatusCode.Unavailable, StatusCode.Unavailable, StatusCode.Unimplemented, StatusCode.Unimplemented],
             new[] { withoutCertificate, ofStrangers, pods, onTheSocket }.Select(static refused => refused.StatusCode == StatusCode.Internal ? StatusCode.Unavailable : refused.StatusCode));
-        Assert.Equal("spherelet", (await lab.Daemon.Cri.Runtime.VersionAsync(new VersionRequest(), cancellationToken: Token)).RuntimeName);
+        Assert.Equal("vks", (await lab.Daemon.Cri.Runtime.VersionAsync(new VersionRequest(), cancellationToken: Token)).RuntimeName);
     }
 
     [Fact]
@@ -89,7 +89,7 @@ public sealed class MachinesApiTests
     private static async Task<string> SerialAsync(MachinesLab lab)
     {
         var serial = "";
-        SocketsHttpHandler handler = MutualTls.Client(lab.Pki.AuthorityFile, lab.Pki.ClientPlace);
+        SocketsHttpHandler handler = SphereletMemberHost.Handler(lab.Pki);
         RemoteCertificateValidationCallback judge = handler.SslOptions.RemoteCertificateValidationCallback!;
         handler.SslOptions.RemoteCertificateValidationCallback = (sender, certificate, chain, errors) =>
         {

@@ -4,7 +4,6 @@ using System.Net.Sockets;
 using CliWrap;
 using Grpc.Net.Client;
 using Vks.Supervisor.Hosts;
-using Vks.Supervisor.Pki;
 
 namespace Vks.Tests.Kit;
 
@@ -42,7 +41,7 @@ internal sealed class MachinesLab : IAsyncDisposable
     public SphereletProcess Daemon { get; private set; } = null!;
 
     /// <summary>A client with a certificate of the authority.</summary>
-    public Vks.Machines.V1.Machines.MachinesClient Client => ClientOf(MutualTls.Client(Pki.AuthorityFile, Pki.ClientPlace));
+    public Vks.Machines.V1.Machines.MachinesClient Client => ClientOf(SphereletMemberHost.Handler(Pki));
 
     /// <summary>Starts it.</summary>
     public static async Task<MachinesLab> StartAsync(CancellationToken cancellationToken, params string[] arguments)
