@@ -50,7 +50,7 @@ internal sealed class MachinesLab : IAsyncDisposable
         System.IO.Directory.CreateDirectory(Path.Combine(lab.Directory, "cni"));
         lab.Pki.Ensure("lab");
         lab.Pki.IssueFor(lab.Host, Path.Combine(lab.Directory, "tls"));
-        lab.Daemon = await SphereletProcess.StartAsync(lab.Directory, cancellationToken, lab._arguments);
+        await lab.StartDaemonAsync(cancellationToken);
         return lab;
     }
 
@@ -58,7 +58,7 @@ internal sealed class MachinesLab : IAsyncDisposable
     public async Task RestartDaemonAsync(CancellationToken cancellationToken)
     {
         await Daemon.DisposeAsync();
-        Daemon = await SphereletProcess.StartAsync(Directory, cancellationToken, _arguments);
+        await StartDaemonAsync(cancellationToken);
     }
 
     /// <summary>A client over connections of one's own making.</summary>
@@ -86,6 +86,27 @@ internal sealed class MachinesLab : IAsyncDisposable
         string machines = Path.Combine(Directory, "root", "machines");
         Assert.True(!System.IO.Directory.Exists(machines) || !System.IO.Directory.EnumerateFileSystemEntries(machines).Any(), $"{machines} is not empty");
         System.IO.Directory.Delete(Directory, recursive: true);
+    }
+
+    /// <summary>The socket is there a moment before the API's listener is.</summary>
+    private async Task StartDaemonAsync(CancellationToken cancellationToken)
+    {
+        Daemon = await SphereletProcess.StartAsync(Directory, cancellationToken, _arguments);
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                using Socket probe = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                try
+                {
+                    await probe.ConnectAsync(IPEndPoint.Parse(Address), cancellationToken);
+                    return true;
+                }
+                catch (SocketException)
+                {
+                    return false;
+                }
+            },
+            TimeSpan.FromSeconds(30), () => Daemon.Log, cancellationToken);
     }
 
     private static int FreePort()
