@@ -184,9 +184,14 @@ internal sealed class KeptMachineGuest(KeptMachineOptions options, KeptMachineSt
                 await Task.WhenAny(end, Task.Delay(s_filesLook, time, cancellationToken));
             }
         }
-        catch (GuestException) when (end.IsCompleted)
+        catch (GuestException problem) when (!problem.ConnectionLost)
         {
-            // No command runs in a program that has ended.
+            // No command runs in a program that has ended; its end is told a moment later.
+            await Task.WhenAny(end, Task.Delay(s_wordsLimit, time, cancellationToken));
+            if (!end.IsCompleted)
+            {
+                throw;
+            }
         }
         finally
         {

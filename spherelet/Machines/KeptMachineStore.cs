@@ -114,7 +114,8 @@ internal sealed class KeptMachineStore(KeptMachineOptions options)
             }
         }
 
-        return (archive.ToArray(), files);
+        // The class library writes nothing at all for no entry, which tar(1) takes for no archive.
+        return (files.Count == 0 ? new byte[EmptyArchiveBytes] : archive.ToArray(), files);
     }
 
     /// <summary>Deletes files that a machine has now; one that was put anew meanwhile stays.</summary>
@@ -141,6 +142,9 @@ internal sealed class KeptMachineStore(KeptMachineOptions options)
     }
 
     private const string Draft = "~new";
+
+    /// <summary>The end of an archive: two blocks of zeros.</summary>
+    private const int EmptyArchiveBytes = 1024;
 
     private string RecordOf(string name) => Path.Combine(_root, name, "machine.json");
 

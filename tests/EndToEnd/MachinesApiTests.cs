@@ -1,5 +1,4 @@
 using System.Net.Security;
-using System.Security.Cryptography.X509Certificates;
 using Google.Protobuf;
 using Grpc.Core;
 using Vks.Machines.V1;
@@ -21,7 +20,7 @@ public sealed class MachinesApiTests
         await using MachinesLab lab = await MachinesLab.StartAsync(Token);
         SphereletPki strangers = new(Path.Combine(lab.Directory, "strangers"), TimeProvider.System);
         strangers.Ensure("lab");
-        using SocketsHttpHandler nobody = Anonymous();
+        using SocketsHttpHandler nobody = Anonymous(lab);
         RuntimeService.RuntimeServiceClient cri = new(lab.ChannelOf(SphereletMemberHost.Handler(lab.Pki)));
 
         RpcException withoutCertificate = await Assert.ThrowsAsync<RpcException>(async () => await lab.ClientOf(nobody).ListMachinesAsync(new ListMachinesRequest(), cancellationToken: Token));
@@ -83,7 +82,13 @@ public sealed class MachinesApiTests
 
     private static async Task<StatusCode> StatusAsync(Func<Task> call) => (await Assert.ThrowsAsync<RpcException>(call)).StatusCode;
 
-    private static SocketsHttpHandler Anonymous() => new() { SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = static (_, _, _, _) => true } };
+    /// <summary>Knows the server and shows nothing of itself.</summary>
+    private static SocketsHttpHandler Anonymous(MachinesLab lab)
+    {
+        SocketsHttpHandler handler = SphereletMemberHost.Handler(lab.Pki);
+        handler.SslOptions.LocalCertificateSelectionCallback = null;
+        return handler;
+    }
 
     /// <summary>The serial of the certificate that a new connection is shown.</summary>
     private static async Task<string> SerialAsync(MachinesLab lab)
