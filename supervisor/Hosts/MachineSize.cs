@@ -8,7 +8,7 @@ namespace Vks.Supervisor.Hosts;
 /// <param name="DiskMiB">Its persistent disk in MiB; sparse.</param>
 internal sealed record MachineSize(int VcpuCount, int MemoryMiB, int DiskMiB)
 {
-    /// <summary>What fits a member's load. An idle member takes some 900 MiB; what is more is for objects, watches and etcd's database.</summary>
+    /// <summary>What fits a member's load. An idle member's programs take up to 1 GiB; what is more is for objects, watches and etcd's database.</summary>
     /// <param name="size">The member's size.</param>
     public static MachineSize Of(MemberSize size) => size switch
     {
