@@ -7,6 +7,8 @@
 #   build.sh rehearsal         the image that guests started in advance try themselves on
 #                                                           -> artifacts/guest/rehearsal.sqfs
 #   build.sh guest             all of the above, with       -> artifacts/guest/artifacts.json
+#   build.sh controlplane      the disk of a control plane member's machine
+#                                                           -> artifacts/guest/control-plane.sqfs
 #   build.sh demo OUTDIR       the demo image as an OCI layout, tag "demo"
 #
 # Everything is keyed by the content of what it is made from; what is there already
@@ -154,6 +156,12 @@ guest() {
     write_manifest
 }
 
+controlplane() {
+    local folder
+    folder=$("$here/controlplane/build.sh")
+    publish "$folder/control-plane.sqfs" control-plane.sqfs
+}
+
 demo() {
     out_dir=$(mkdir -p "$demo_out" && cd "$demo_out" && pwd)
     "$here/demo/build.sh" "$out_dir"
@@ -165,6 +173,7 @@ case ${1:-} in
     initramfs) [ $# -eq 1 ] || usage; timed initramfs initramfs ;;
     rehearsal) [ $# -eq 1 ] || usage; timed rehearsal rehearsal ;;
     guest)     [ $# -eq 1 ] || usage; timed guest guest ;;
+    controlplane) [ $# -eq 1 ] || usage; timed controlplane controlplane ;;
     demo)      [ $# -eq 2 ] || usage; demo_out=$2; timed demo demo ;;
     *)         usage ;;
 esac

@@ -5,6 +5,7 @@ using Vks.Runtime.Machines;
 using Vks.Runtime.Templates;
 using Vks.Spherelet.Cri;
 using Vks.Spherelet.Images;
+using Vks.Spherelet.Machines;
 using Vks.Spherelet.Network;
 using Vks.Spherelet.Node;
 using Vks.Spherelet.Nri;
@@ -57,6 +58,9 @@ internal static partial class Daemon
             builder.Services.AddTracing(options);
         }
 
+        IPEndPoint? machines = string.IsNullOrEmpty(options.MachinesAddress) ? null : IPEndPoint.Parse(options.MachinesAddress);
+        builder.Services.AddSingleton(parts => new MachinesTls(
+            options.MachinesCertFile ?? "", options.MachinesKeyFile ?? "", options.MachinesClientCaFile ?? "", parts.GetRequiredService<ILogger<MachinesTls>>()));
         builder.Services.AddRouting();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = s_shutdownTimeout);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -71,6 +75,11 @@ internal static partial class Daemon
             if (metrics is not null)
             {
                 kestrel.ListenForMetrics(metrics);
+            }
+
+            if (machines is not null)
+            {
+                kestrel.ListenForMachines(machines);
             }
         });
 
@@ -87,8 +96,11 @@ internal static partial class Daemon
             app.UseMetricsEndpoint();
         }
 
+        app.UseMachinesEndpoint();
         app.MapCri();
+        app.MapMachines();
         await AdoptAsync(app.Services, cancellationToken);
+        app.Services.GetRequiredService<KeptMachines>().Begin();
         await app.Services.GetRequiredService<IPodNetwork>().CollectAsync(cancellationToken);
         await app.Services.GetRequiredService<NriService>().StartAsync(cancellationToken);
         await app.StartAsync(cancellationToken);
@@ -123,7 +135,7 @@ internal static partial class Daemon
             request, Path.Combine(options.RootDirectory, "logs"), Console.Out, Console.Error, cancellationToken);
     }
 
-    /// <summary>Removes every pod and machine of a root directory, and our own bridge. Images stay.</summary>
+    /// <summary>Removes every pod and machine of a root directory, and our own bridge. Images stay, and disks of machines that are kept running, which are stopped.</summary>
     /// <exception cref="NodeException">Its daemon runs.</exception>
     public static async Task DrainAsync(SphereletOptions settings, CancellationToken cancellationToken)
     {
@@ -132,6 +144,7 @@ internal static partial class Daemon
             using DaemonLock rootLock = DaemonLock.Take(options.RootDirectory);
             await using ServiceProvider parts = BuildParts(options, LogLevel.Warning);
             await AdoptAsync(parts, cancellationToken);
+            await parts.GetRequiredService<KeptMachines>().EndAllAsync(cancellationToken);
             await RemovePodsAsync(parts, cancellationToken);
         }
 
@@ -226,6 +239,12 @@ internal static partial class Daemon
                 Keep = TimeSpan.FromSeconds(options.PoolKeepSeconds),
                 RehearsalDisk = Path.Combine(options.GuestDirectory, "rehearsal.sqfs"),
             });
+
+        services.AddKeptMachines(new KeptMachineOptions
+        {
+            RootDirectory = options.RootDirectory,
+            Image = options.MachinesImage ?? Path.Combine(options.GuestDirectory, "control-plane.sqfs"),
+        });
 
         services.AddSingleton<NodeFactsReader>();
         services.AddSingleton<PodRunner>();

@@ -26,7 +26,7 @@ internal static class Program
             await Console.Error.WriteLineAsync(problem.Message);
             return ConfigurationFault;
         }
-        catch (Exception problem) when (problem is NodeException or MachineException or GuestException or ImageException or NetworkException or Pods.PodException
+        catch (Exception problem) when (problem is NodeException or MachineException or GuestException or ImageException or NetworkException or Pods.PodException or Machines.KeptMachineException
             or Grpc.Core.RpcException or IOException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync($"spherelet: {problem.Message}");

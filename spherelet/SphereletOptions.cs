@@ -176,6 +176,26 @@ internal sealed record SphereletOptions
     [Range(1, 600, ErrorMessage = "nri-request-timeout-seconds must be 1 to 600.")]
     public int NriRequestTimeoutSeconds { get; set; } = 2;
 
+    /// <summary>IP address and TCP port of the machines API, <c>10.0.0.21:10260</c>; null or empty for none. Default none.</summary>
+    [MachinesAddress]
+    public string? MachinesAddress { get; set; }
+
+    /// <summary>The machines API's certificate, PEM, or null.</summary>
+    [RegularExpression("/.+", ErrorMessage = "machines-cert-file must be an absolute path.")]
+    public string? MachinesCertFile { get; set; }
+
+    /// <summary>Its key, PEM, or null.</summary>
+    [RegularExpression("/.+", ErrorMessage = "machines-key-file must be an absolute path.")]
+    public string? MachinesKeyFile { get; set; }
+
+    /// <summary>Authorities whose clients may use the machines API, PEM, or null.</summary>
+    [RegularExpression("/.+", ErrorMessage = "machines-client-ca-file must be an absolute path.")]
+    public string? MachinesClientCaFile { get; set; }
+
+    /// <summary>The disk that members of a control plane run from, or null for <c>control-plane.sqfs</c> in the guest directory.</summary>
+    [RegularExpression("/.+", ErrorMessage = "machines-image must be an absolute path.")]
+    public string? MachinesImage { get; set; }
+
     /// <summary>IP address and TCP port of the Prometheus endpoint, <c>127.0.0.1:9100</c>; null or empty for none. Whoever reaches it may read it.</summary>
     [MetricsAddress]
     public string? MetricsAddress { get; set; }
@@ -252,6 +272,21 @@ internal sealed class MetricsAddressAttribute : ValidationAttribute
         value is null or "" || (System.Net.IPEndPoint.TryParse((string)value, out System.Net.IPEndPoint? address) && address.Port > 0)
             ? ValidationResult.Success
             : new ValidationResult($"metrics-address: '{value}' is not an IP address with a port, such as 127.0.0.1:9100.");
+}
+
+/// <summary>An IPv4 or IPv6 address with a port, or nothing; with it, certificate, key and clients' authorities are needed: whoever may use it has the host's machines.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class MachinesAddressAttribute : ValidationAttribute
+{
+    /// <inheritdoc/>
+    protected override ValidationResult? IsValid(object? value, ValidationContext validationContext) =>
+        value is null or ""
+            ? ValidationResult.Success
+            : !System.Net.IPEndPoint.TryParse((string)value, out System.Net.IPEndPoint? address) || address.Port == 0
+            ? new ValidationResult($"machines-address: '{value}' is not an IP address with a port, such as 10.0.0.21:10260.")
+            : validationContext.ObjectInstance is SphereletOptions { MachinesCertFile: not null, MachinesKeyFile: not null, MachinesClientCaFile: not null }
+            ? ValidationResult.Success
+            : new ValidationResult("machines-address needs machines-cert-file, machines-key-file and machines-client-ca-file.");
 }
 
 /// <summary>Images are removed from a higher use of their file system on than the one at which that ends.</summary>

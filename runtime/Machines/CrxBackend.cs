@@ -15,8 +15,8 @@ internal sealed partial class CrxBackend(
     TimeProvider time,
     ILoggerFactory loggers) : IMachineBackend
 {
-    /// <summary>Memory QEMU itself may use beside the guest's: code, device models, TCG's translation buffer of 96 MiB.</summary>
-    private const long QemuOverheadMiB = 384;
+    /// <summary>Memory QEMU itself may use beside the guest's and TCG's translation buffer: code, device models.</summary>
+    private const long QemuOverheadMiB = 288;
 
     /// <summary>vCPUs, I/O and 9p worker threads of one QEMU; 64 of each kind at most.</summary>
     private const int MaxThreads = 512;
@@ -91,7 +91,7 @@ internal sealed partial class CrxBackend(
             step = "making its control group";
             Cgroup cgroup = Cgroup.Create(new CgroupSettings(MachineFiles.CgroupParent, files.CgroupName)
             {
-                MemoryBytes = (spec.MemoryMiB + QemuOverheadMiB) * 1024 * 1024,
+                MemoryBytes = (spec.MemoryMiB + spec.TranslationMiB + QemuOverheadMiB) * 1024 * 1024,
                 PidsMax = MaxThreads,
             });
             undo.Push("control group", async () => await cgroup.RemoveAsync(CancellationToken.None));

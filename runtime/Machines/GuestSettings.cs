@@ -21,6 +21,7 @@ internal static class GuestSettings
         Accelerator = plan.Accelerator,
         VcpuCount = spec.VcpuCount,
         MemoryMiB = spec.MemoryMiB,
+        TranslationMiB = spec.TranslationMiB,
         Memory = plan.SaveTo is not null ? QemuMemory.Saved : plan.Template is not null ? QemuMemory.Restored : QemuMemory.Fresh,
         PrivateMemory = spec.Isolated,
         KernelPath = guest.Kernel,

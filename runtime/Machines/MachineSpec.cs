@@ -15,6 +15,12 @@ public sealed record MachineSpec
     /// <summary>Guest memory in MiB, 96 to 1048576.</summary>
     public int MemoryMiB { get; init; } = 512;
 
+    /// <summary>
+    /// Under software emulation, room for translated code in MiB, 32 to 2048, of which QEMU takes what it comes to need. When it is full, all of it is thrown away
+    /// and translated again. Default 96: the start of a pod with one container fills 56, its programs need room too.
+    /// </summary>
+    public int TranslationMiB { get; init; } = 96;
+
     /// <summary>The pod's network, or null for a machine without one.</summary>
     public NetworkAttachment? Network { get; init; }
 

@@ -9,6 +9,8 @@ internal static partial class MachineSpecRules
     internal const int MinMemoryMiB = 96;
     internal const int MaxMemoryMiB = 1_048_576;
     internal const int MaxVcpuCount = 64;
+    internal const int MinTranslationMiB = 32;
+    internal const int MaxTranslationMiB = 2048;
     internal const int MinScratchMiB = 16;
     internal const int MaxScratchMiB = 16 * 1024 * 1024;
 
@@ -22,6 +24,7 @@ internal static partial class MachineSpecRules
         Check(faults, spec.Id.Value is not null, "Id is missing");
         CheckRange(faults, nameof(spec.VcpuCount), spec.VcpuCount, 1, MaxVcpuCount);
         CheckRange(faults, nameof(spec.MemoryMiB), spec.MemoryMiB, MinMemoryMiB, MaxMemoryMiB);
+        CheckRange(faults, nameof(spec.TranslationMiB), spec.TranslationMiB, MinTranslationMiB, MaxTranslationMiB);
         if (spec.ScratchMiB != 0)
         {
             CheckRange(faults, nameof(spec.ScratchMiB), spec.ScratchMiB, MinScratchMiB, MaxScratchMiB);

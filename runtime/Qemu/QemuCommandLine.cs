@@ -12,12 +12,6 @@ internal static class QemuCommandLine
     /// <summary>What a restored guest's QEMU opens as memory. There is no such file: it is handed a descriptor instead (<see cref="Host.OpenGate"/>).</summary>
     internal const string TemplateMemoryPath = "/vks-template-memory";
 
-    /// <summary>
-    /// Room for translated code in MiB, of which QEMU takes what it comes to need. When it is full, all of it is thrown away and translated again: the
-    /// start of a pod with one container fills 56, its programs need room too.
-    /// </summary>
-    private const int TranslationMiB = 96;
-
     private const int ScratchSet = 1;
 
     /// <summary>The arguments after the program's name.</summary>
@@ -73,7 +67,7 @@ internal static class QemuCommandLine
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
             "-machine", $"microvm,{timers},acpi=off,isa-serial=off,x-option-roms=off,auto-kernel-cmdline=on,memory-backend=ram0{merging}",
-            "-accel", kvm ? "kvm" : Invariant($"tcg,thread={threads},tb-size={TranslationMiB}"),
+            "-accel", kvm ? "kvm" : Invariant($"tcg,thread={threads},tb-size={settings.TranslationMiB}"),
             "-cpu", kvm ? "host" : "max,-erms",
             "-smp", Invariant($"{settings.VcpuCount}"),
             "-m", Invariant($"{settings.MemoryMiB}M"),

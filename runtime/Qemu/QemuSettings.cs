@@ -15,6 +15,9 @@ internal sealed record QemuSettings
     /// <summary>Guest memory in MiB.</summary>
     internal int MemoryMiB { get; init; } = 512;
 
+    /// <summary>Room for translated code under TCG, in MiB.</summary>
+    internal int TranslationMiB { get; init; } = 96;
+
     /// <summary>Where the guest's memory comes from, and with it how the guest begins.</summary>
     internal QemuMemory Memory { get; init; } = QemuMemory.Fresh;
 

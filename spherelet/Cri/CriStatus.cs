@@ -3,6 +3,7 @@ using Vks.Runtime.Guest;
 using Vks.Runtime.Guest.Protocol;
 using Vks.Runtime.Machines;
 using Vks.Spherelet.Images;
+using Vks.Spherelet.Machines;
 using Vks.Spherelet.Network;
 using Vks.Spherelet.Pods;
 
@@ -27,6 +28,7 @@ internal static class CriStatus
     {
         RpcException rpc => rpc.Status,
         OperationCanceledException when callerGone => new Status(StatusCode.Cancelled, "The caller cancelled the call."),
+        KeptMachineException kept => new Status(Code(kept.Fault), kept.Message),
         PodException pod => new Status(Code(pod.Fault), pod.Message),
         ImageException image => new Status(Code(image.Fault), Prefix(image.Fault) + image.Message),
         MachineException machine => new Status(Code(machine.Fault), machine.Message),
@@ -64,6 +66,16 @@ internal static class CriStatus
         PodFault.HostFailed => StatusCode.Internal,
         PodFault.Overrun => StatusCode.ResourceExhausted,
         PodFault.Refused => StatusCode.FailedPrecondition,
+        _ => StatusCode.Internal,
+    };
+
+    internal static StatusCode Code(KeptMachineFault fault) => fault switch
+    {
+        KeptMachineFault.Invalid => StatusCode.InvalidArgument,
+        KeptMachineFault.NotFound => StatusCode.NotFound,
+        KeptMachineFault.WrongState => StatusCode.FailedPrecondition,
+        KeptMachineFault.NotUp => StatusCode.Unavailable,
+        KeptMachineFault.HostFailed => StatusCode.Internal,
         _ => StatusCode.Internal,
     };
 

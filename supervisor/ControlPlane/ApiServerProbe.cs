@@ -12,8 +12,14 @@ internal sealed partial class ApiServerProbe : IDisposable
     private static readonly TimeSpan s_every = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(2);
 
+    /// <summary>A late answer is a sign of life as well; and a question that is given up costs one more handshake, by which a slow server gets slower.</summary>
+    private static readonly TimeSpan s_lateAnswer = TimeSpan.FromSeconds(20);
+
     /// <summary>An API server that does not even say that it lives, for this long, hangs.</summary>
     private static readonly TimeSpan s_hangs = TimeSpan.FromSeconds(60);
+
+    /// <summary>So long it may take from its start to its first sign of life: under software emulation minutes.</summary>
+    private static readonly TimeSpan s_begins = TimeSpan.FromMinutes(10);
 
     private readonly SupervisedProgram _program;
     private readonly TimeProvider _time;
@@ -21,6 +27,7 @@ internal sealed partial class ApiServerProbe : IDisposable
     private readonly HttpClient _client;
     private readonly HealthJudge _ready = new(s_patience);
     private readonly HealthJudge _alive = new(s_patience);
+    private int _livedInStart = -1;
     private readonly TaskCompletionSource _firstReady = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _versionOf = -1;
 
@@ -37,7 +44,7 @@ internal sealed partial class ApiServerProbe : IDisposable
             Path.Combine(settings.PkiDirectory, AuthorityFiles.Kubernetes + ".crt"), Path.Combine(settings.PkiDirectory, MemberCertificates.Monitor)))
         {
             BaseAddress = new Uri($"https://127.0.0.1:{MemberSettings.ApiPort}"),
-            Timeout = s_answer,
+            Timeout = s_lateAnswer,
         };
     }
 
@@ -85,20 +92,27 @@ internal sealed partial class ApiServerProbe : IDisposable
             return;
         }
 
-        await AskAsync("/readyz", _ready, stop);
+        await AskAsync("/readyz", _firstReady.Task.IsCompleted ? s_answer : s_lateAnswer, _ready, stop);
         if (_ready.Why.Length == 0)
         {
             _firstReady.TrySetResult();
+            _livedInStart = _program.State.Starts;
             _alive.Good(Now);
             await AskVersionAsync(stop);
             return;
         }
 
         // Without etcd it cannot be ready, and starting it anew would not give it one.
-        await AskAsync("/livez?exclude=etcd", _alive, stop);
-        if (_alive.BadFor(Now) > s_hangs && _time.GetUtcNow() - _program.State.Since > s_hangs)
+        await AskAsync("/livez?exclude=etcd", s_lateAnswer, _alive, stop);
+        if (_alive.Why.Length == 0)
         {
-            await _program.RestartAsync($"no sign of life for {s_hangs.TotalSeconds:0} s: {_alive.Why}");
+            _livedInStart = _program.State.Starts;
+        }
+
+        TimeSpan limit = _livedInStart == _program.State.Starts ? s_hangs : s_begins;
+        if (_alive.BadFor(Now) > limit && _time.GetUtcNow() - _program.State.Since > limit)
+        {
+            await _program.RestartAsync($"no sign of life for {limit.TotalSeconds:0} s: {_alive.Why}");
             _alive.Good(Now);
         }
     }
@@ -124,25 +138,27 @@ internal sealed partial class ApiServerProbe : IDisposable
         }
     }
 
-    private async Task AskAsync(string path, HealthJudge judge, CancellationToken stop)
+    private async Task AskAsync(string path, TimeSpan patience, HealthJudge judge, CancellationToken stop)
     {
         TimeSpan asked = Now;
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        limit.CancelAfter(patience);
         try
         {
-            using HttpResponseMessage answer = await _client.GetAsync(new Uri(path, UriKind.Relative), stop);
+            using HttpResponseMessage answer = await _client.GetAsync(new Uri(path, UriKind.Relative), limit.Token);
             if (answer.IsSuccessStatusCode)
             {
                 judge.Good(asked);
             }
             else
             {
-                string text = await answer.Content.ReadAsStringAsync(stop);
+                string text = await answer.Content.ReadAsStringAsync(limit.Token);
                 judge.Bad(Now, $"{path} gave {(int)answer.StatusCode}: {string.Join(", ", text.Split('\n').Where(static line => line.StartsWith("[-]", StringComparison.Ordinal)))}");
             }
         }
         catch (Exception problem) when (problem is HttpRequestException || (problem is OperationCanceledException && !stop.IsCancellationRequested))
         {
-            judge.Bad(Now, problem is HttpRequestException ? $"{path}: {problem.Message}" : $"{path}: no answer within {s_answer.TotalSeconds:0} s");
+            judge.Bad(Now, problem is HttpRequestException ? $"{path}: {problem.Message}" : $"{path}: no answer within {patience.TotalSeconds:0} s");
         }
     }
 }

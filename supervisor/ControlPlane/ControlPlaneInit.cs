@@ -16,6 +16,9 @@ internal sealed class ControlPlaneInit(ControlPlaneSettings settings, StateFolde
 {
     private static readonly TimeSpan s_ready = TimeSpan.FromMinutes(5);
 
+    /// <summary>Machines boot first, and under software emulation all in them takes some ten times as long.</summary>
+    private static readonly TimeSpan s_machinesReady = TimeSpan.FromMinutes(20);
+
     private readonly MemberBook _book = folder.Read() ?? MemberBook.First(settings);
 
     private IReadOnlyList<PlannedMember> Members => [.. _book.Members.Select(static member => member.Planned)];
@@ -125,6 +128,7 @@ internal sealed class ControlPlaneInit(ControlPlaneSettings settings, StateFolde
     private async Task ReadyAsync(CancellationToken cancellationToken)
     {
         long begin = time.GetTimestamp();
+        TimeSpan limit = settings.Hosts.Any(static host => host.HasMachines) ? s_machinesReady : s_ready;
         HashSet<string> told = [];
         while (true)
         {
@@ -144,13 +148,14 @@ internal sealed class ControlPlaneInit(ControlPlaneSettings settings, StateFolde
                 return;
             }
 
-            if (time.GetElapsedTime(begin) > s_ready)
+            if (time.GetElapsedTime(begin) > limit)
             {
                 string why = string.Join("; ", states.Select(static state => $"{state.Key}: {(state.Value is null ? "does not run" : state.Value.Ready ? "serves the API" : state.Value.Why + ", etcd: " + state.Value.Etcd.Problem)}"));
-                throw new SupervisorException(SupervisorFault.ControlPlane, $"control plane {settings.Name} is not ready after {s_ready.TotalMinutes:0} min: {why}. Do: look at the logs in {settings.Directory}/*/log of the hosts, and run this again");
+                throw new SupervisorException(SupervisorFault.ControlPlane, $"control plane {settings.Name} is not ready after {limit.TotalMinutes:0} min: {why}. Do: look at the logs in {settings.Directory}/*/log of the hosts, and run this again");
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(500), time, cancellationToken);
+            // In a machine each question costs some of the time that its programs need to start.
+            await Task.Delay(limit == s_machinesReady ? TimeSpan.FromSeconds(3) : TimeSpan.FromMilliseconds(500), time, cancellationToken);
         }
     }
 }

@@ -16,15 +16,25 @@ internal static class ControlPlanePlan
             string.Create(CultureInfo.InvariantCulture, $"{settings.Name}-{index + 1}"), host, AddressRanges.Next(settings.FirstAddress, index)))];
     }
 
+    /// <summary>The name of a member's settings file in its folder.</summary>
+    public const string SettingsName = "member.yaml";
+
     /// <summary>Where a member's settings file is on its host.</summary>
     /// <param name="settings">The control plane.</param>
     /// <param name="member">The member.</param>
-    public static string FileOf(ControlPlaneSettings settings, PlannedMember member) => Path.Combine(DirectoryOf(settings, member), "member.yaml");
+    public static string FileOf(ControlPlaneSettings settings, PlannedMember member) => Path.Combine(DirectoryOf(settings, member), SettingsName);
 
     /// <summary>The folder of a member's files on its host.</summary>
     /// <param name="settings">The control plane.</param>
     /// <param name="member">The member.</param>
-    public static string DirectoryOf(ControlPlaneSettings settings, PlannedMember member) => Path.Combine(settings.Directory, member.Name);
+    public static string DirectoryOf(ControlPlaneSettings settings, PlannedMember member) => Path.Combine(On(settings, member.Host).Directory, member.Name);
+
+    /// <summary>The settings as they are where a host's members run: in a machine, places are those of its image.</summary>
+    /// <param name="settings">The control plane.</param>
+    /// <param name="host">The host.</param>
+    public static ControlPlaneSettings On(ControlPlaneSettings settings, HostSettings host) => host.HasMachines
+        ? settings with { Directory = SphereletPlaces.Directory, Programs = SphereletPlaces.Programs, Etcd = SphereletPlaces.Etcd, Link = SphereletPlaces.Link }
+        : settings;
 
     /// <summary>What all members are told alike: a member that was told something else is replaced. Lines of <see cref="Text"/>, and the Supervisor's program.</summary>
     /// <param name="settings">The control plane.</param>
@@ -40,7 +50,9 @@ internal static class ControlPlanePlan
     /// <param name="member">The member.</param>
     /// <param name="members">All members that etcd's cluster has when it starts for the first time.</param>
     /// <param name="join">Whether the others run already.</param>
-    public static string Text(ControlPlaneSettings settings, PlannedMember member, IEnumerable<MemberPeer> members, bool join) => $$"""
+    public static string Text(ControlPlaneSettings settings, PlannedMember member, IEnumerable<MemberPeer> members, bool join) => TextThere(On(settings, member.Host), member, members, join);
+
+    private static string TextThere(ControlPlaneSettings settings, PlannedMember member, IEnumerable<MemberPeer> members, bool join) => $$"""
         # Written by supervisor init or apply, which write the file anew.
         cluster: {{settings.Name}}
         name: {{member.Name}}

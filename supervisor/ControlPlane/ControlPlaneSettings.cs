@@ -54,6 +54,12 @@ internal sealed record ControlPlaneSettings
     /// <summary>All hosts.</summary>
     public required IReadOnlyList<HostSettings> Hosts { get; init; }
 
+    /// <summary>The management network's gateway, or null. Machines of members have their default route by it.</summary>
+    public IPAddress? Gateway { get; init; }
+
+    /// <summary>How large the machine of a member is, where members are machines.</summary>
+    public required MachineSize Machine { get; init; }
+
     /// <summary>The floating address.</summary>
     public IPAddress FloatingAddress => Configuration.AddressRanges.Next(FirstAddress, 3);
 

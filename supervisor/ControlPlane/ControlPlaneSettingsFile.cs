@@ -21,31 +21,55 @@ internal static class ControlPlaneSettingsFile
         IReadOnlyList<(string Zone, IReadOnlyList<HostSettings> Hosts)> zones = fields.Items("zones", static zone =>
         {
             string name = zone.Text("name");
-            return (name, zone.Items("hosts", host => new HostSettings(host.Text("name"), name, host.Texts("reach"))));
+            return (name, zone.Items("hosts", host => ReadHost(host, name)));
         });
+        bool machinesOnly = zones.SelectMany(static zone => zone.Hosts).All(static host => host.HasMachines);
+        MemberSize size = fields.Choice("size", MemberSize.Small);
+        IPAddress? gateway = fields.Address("gateway", required: false);
         ControlPlaneSettings settings = new()
         {
             Name = fields.Text("name"),
             Replicas = fields.Number("replicas", 1, 3, 3),
-            Size = fields.Choice("size", MemberSize.Small),
+            Size = size,
             FirstAddress = fields.Address("firstAddress", required: true)!,
             Prefix = fields.Number("prefix", 1, 127),
             Link = fields.Text("link"),
             Directory = fields.Text("directory", "/var/lib/vks-member"),
-            Programs = fields.Text("programs"),
+            Programs = fields.Text("programs", machinesOnly ? "" : null),
             Etcd = fields.Text("etcd", "/usr/bin/etcd"),
             Supervisor = fields.Text("supervisor", Environment.ProcessPath),
             Services = fields.Range("services", "10.96.0.0/16") ?? default,
             Pods = fields.Range("pods", ""),
             Placement = fields.Loopback("placement"),
             FeatureGates = fields.FeatureGates("featureGates"),
+            Gateway = gateway,
+            Machine = fields.Section("machine", machine => ReadMachine(machine, MachineSize.Of(size))) ?? MachineSize.Of(size),
             Zones = [.. zones.Select(static zone => zone.Zone)],
             Hosts = [.. zones.SelectMany(static zone => zone.Hosts)],
         };
         CheckZones(fields, settings);
-        CheckAddresses(fields, settings, fields.Address("gateway", required: false));
+        CheckAddresses(fields, settings, gateway);
         return settings;
     }
+
+    private static HostSettings ReadHost(YamlFields fields, string zone)
+    {
+        HostSettings host = new(fields.Text("name"), zone, fields.Texts("reach")) { Spherelet = fields.Text("spherelet", "") };
+        if (host.HasMachines && host.Reach.Count > 0)
+        {
+            fields.Fault("spherelet", "is there, and so is reach; a host is reached by one of them");
+        }
+
+        if (host.HasMachines && !(Uri.TryCreate(host.Spherelet, UriKind.Absolute, out Uri? url) && url.Scheme == Uri.UriSchemeHttps && url.PathAndQuery == "/"))
+        {
+            fields.Fault("spherelet", $"is '{host.Spherelet}'; it must be the Spherelet's machines API, https://ADDRESS:PORT");
+        }
+
+        return host;
+    }
+
+    private static MachineSize ReadMachine(YamlFields fields, MachineSize usual) => new(
+        fields.Number("vcpus", 1, 64, usual.VcpuCount), fields.Number("memoryMiB", 1024, 1_048_576, usual.MemoryMiB), fields.Number("diskMiB", 1024, 16_777_216, usual.DiskMiB));
 
     private static void CheckZones(YamlFields fields, ControlPlaneSettings settings)
     {

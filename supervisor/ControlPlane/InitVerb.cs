@@ -19,7 +19,8 @@ internal static class InitVerb
             TextWriter output = parsed.InvocationConfiguration.Output;
             StateFolder folder = StateFolder.Of(parsed.GetValue(state), settings.Name);
             using FileStream only = folder.Lock();
-            ControlPlaneInit init = new(settings, folder, host => new CommandMemberHost(host, settings.Supervisor, TimeProvider.System), output.WriteLine, TimeProvider.System);
+            using MemberHosts hosts = new(settings, folder.Pki, TimeProvider.System);
+            ControlPlaneInit init = new(settings, folder, hosts.Reach, output.WriteLine, TimeProvider.System);
             string kubeconfig = await init.RunAsync(cancellationToken);
             await Registration.RunAsync(settings, folder, output.WriteLine, TimeProvider.System, cancellationToken);
             await output.WriteLineAsync($"export KUBECONFIG={kubeconfig}");

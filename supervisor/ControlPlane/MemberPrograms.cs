@@ -126,8 +126,11 @@ internal static class MemberPrograms
             arguments.AddRange(["--allocate-node-cidrs", "--cluster-cidr", pods.ToString(), "--service-cluster-ip-range", settings.Services.ToString()]);
         }
 
-        return new ProgramPlan(ControllerManager, Path.Combine(settings.Programs, ControllerManager), arguments);
+        return new ProgramPlan(ControllerManager, Path.Combine(settings.Programs, ControllerManager), arguments) { Niceness = AfterTheApi };
     }
+
+    /// <summary>What starts may not starve what it needs in order to start.</summary>
+    private const int AfterTheApi = 10;
 
     /// <summary>The scheduler; as with the controllers, one at a time.</summary>
     /// <param name="settings">The member.</param>
@@ -136,7 +139,10 @@ internal static class MemberPrograms
         .. ForClient(settings, Scheduler, MemberCertificates.Scheduler),
         .. settings.Placement is null ? Array.Empty<string>() : ["--config", MemberPlacement.SchedulerConfigIn(settings)],
         .. Features(settings),
-    ]);
+    ])
+    {
+        Niceness = AfterTheApi,
+    };
 
     /// <summary>The Supervisor of this member's host. It uses this member's API server alone, as its scheduler does: one is not there without the other.</summary>
     /// <param name="settings">The member; <see cref="MemberSettings.Placement"/> is not null.</param>
@@ -149,7 +155,10 @@ internal static class MemberPrograms
         "--service-address", settings.Placement!.ToString(),
         "--certificates", settings.PlacementDirectory,
         "--member-state", MemberState.PathIn(settings),
-    ]);
+    ])
+    {
+        Niceness = AfterTheApi,
+    };
 
     /// <summary>Members as etcd takes them: <c>a=https://10.0.0.11:2380,…</c>.</summary>
     /// <param name="members">The members.</param>

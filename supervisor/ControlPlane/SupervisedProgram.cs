@@ -104,7 +104,7 @@ internal sealed partial class SupervisedProgram
         using CancellationTokenSource forceful = new();
         using CancellationTokenSource graceful = CancellationTokenSource.CreateLinkedTokenSource(stop);
         Command command = Cli.Wrap("sh")
-            .WithArguments(["-c", "exec setpriv --pdeathsig KILL -- \"$@\" >>\"$0\" 2>&1", Log.Path, _plan.Path, .. _plan.Arguments])
+            .WithArguments(["-c", "n=$1; shift; exec nice -n \"$n\" setpriv --pdeathsig KILL -- \"$@\" >>\"$0\" 2>&1", Log.Path, _plan.Niceness.ToString(CultureInfo.InvariantCulture), _plan.Path, .. _plan.Arguments])
             .WithValidation(CommandResultValidation.None);
         long begin = _time.GetTimestamp();
         CommandTask<CommandResult> running = await _launcher.RunAsync(() => command.ExecuteAsync(forceful.Token));

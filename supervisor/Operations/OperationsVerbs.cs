@@ -146,7 +146,7 @@ internal static class OperationsVerbs
                 cancellationToken);
             await parsed.InvocationConfiguration.Output.WriteLineAsync(found.ToJson());
         });
-        return new Command("host", "What concerns one host") { facts, Put(), PutAll() };
+        return new Command("host", "What concerns one host") { facts, Put(), PutAll(), HostCertificateVerb.Build() };
     }
 
     private static Command Put()

@@ -45,7 +45,7 @@ internal static class ApplyVerb
     {
         StateFolder folder = StateFolder.Of(named, settings.Name);
         using FileStream only = folder.Lock();
-        IMemberHost Reach(HostSettings host) => new CommandMemberHost(host, settings.Supervisor, TimeProvider.System);
+        using MemberHosts hosts = new(settings, folder.Pki, TimeProvider.System);
         void Tell(string line) => output.WriteLine($"{TimeProvider.System.GetLocalNow():HH:mm:ss} {line}");
         if (resume)
         {
@@ -53,15 +53,15 @@ internal static class ApplyVerb
         }
 
         // Members that are as the file says and do not run are started, as init does.
-        if (folder.Read() is not { } book || (ControlPlaneInit.Made(book, settings) && await LacksAsync(book, Reach, cancellationToken)))
+        if (folder.Read() is not { } book || (ControlPlaneInit.Made(book, settings) && await LacksAsync(book, hosts.Reach, cancellationToken)))
         {
-            await new ControlPlaneInit(settings, folder, Reach, Tell, TimeProvider.System).RunAsync(cancellationToken);
+            await new ControlPlaneInit(settings, folder, hosts.Reach, Tell, TimeProvider.System).RunAsync(cancellationToken);
         }
 
         folder.WriteKubeconfig(settings, TimeProvider.System);
         using EtcdMembers etcd = new(settings.Name, folder.Pki, TimeProvider.System);
         RolloutRun run = new(
-            settings, folder, Reach, etcd, token => KubeletsAsync(folder.KubeconfigFile, token), Tell, RolloutTiming.Usual with { Join = TimeSpan.FromMinutes(minutes) }, TimeProvider.System);
+            settings, folder, hosts.Reach, etcd, token => KubeletsAsync(folder.KubeconfigFile, token), Tell, RolloutTiming.Usual with { Join = TimeSpan.FromMinutes(minutes) }, TimeProvider.System);
         await run.RunAsync(cancellationToken);
         await Registration.RunAsync(settings, folder, Tell, TimeProvider.System, cancellationToken);
         await output.WriteLineAsync($"export KUBECONFIG={folder.KubeconfigFile}");

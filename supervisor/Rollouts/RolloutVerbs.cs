@@ -53,9 +53,9 @@ internal static class RolloutVerbs
 
     private static async Task<int> ShowAsync(ControlPlaneSettings settings, StateFolder folder, MemberBook book, IAnsiConsole screen, CancellationToken cancellationToken)
     {
-        IMemberHost Reach(HostSettings host) => new CommandMemberHost(host, settings.Supervisor, TimeProvider.System);
+        using MemberHosts hosts = new(settings, folder.Pki, TimeProvider.System);
         using EtcdMembers etcd = new(settings.Name, folder.Pki, TimeProvider.System);
-        RolloutLook look = new(settings, Reach, etcd, TimeProvider.System);
+        RolloutLook look = new(settings, hosts.Reach, etcd, TimeProvider.System);
         RolloutView view = await look.LookAsync(book, about: "", TimeSpan.Zero, cancellationToken);
         Table table = Screen.Table("MEMBER", "HOST", "ZONE", "ADDRESS", "PHASE", "API", "ETCD", "VERSION", "AS THE FILE SAYS");
         foreach (MemberView member in view.Members)

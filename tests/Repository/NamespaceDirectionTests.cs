@@ -21,6 +21,7 @@ public sealed partial class NamespaceDirectionTests
         ["spherelet/Pods"] = ["Vks.Runtime.Qmp", "Vks.Runtime.Qemu", "Vks.Spherelet.Cri", "Vks.Spherelet.Nri", "Runtime.V1", "Grpc."],
         ["spherelet/Images"] = ["Vks.Runtime.Qmp", "Vks.Runtime.Qemu", "Vks.Runtime.Machines", "Vks.Spherelet.Cri", "Vks.Spherelet.Pods", "Grpc."],
         ["spherelet/Network"] = ["Vks.Runtime.Qmp", "Vks.Runtime.Qemu", "Vks.Spherelet.Cri", "Vks.Spherelet.Pods", "Grpc."],
+        ["spherelet/Machines"] = ["Vks.Runtime.Qmp", "Vks.Runtime.Qemu", "Vks.Runtime.Host", "Vks.Spherelet.Cri", "Vks.Spherelet.Nri"],
         ["spherelet/Nri"] = ["Vks.Runtime.Qmp", "Vks.Runtime.Qemu", "Vks.Spherelet.Cri", "Grpc."],
         ["supervisor"] = ["Vks.Runtime", "Vks.Spherelet"],
         ["supervisor/Kubernetes"] = ["Vks.Runtime", "Vks.Spherelet", "Vks.Supervisor.Zones", "Vks.Supervisor.Namespaces", "Vks.Supervisor.Placement"],

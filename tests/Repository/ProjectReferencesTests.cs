@@ -10,8 +10,9 @@ public sealed class ProjectReferencesTests
     {
         ["runtime/Vks.Runtime.csproj"] = [],
         ["spherelet/Protos/Vks.Spherelet.Protos.csproj"] = [],
-        ["spherelet/Vks.Spherelet.csproj"] = ["runtime/Vks.Runtime.csproj", "spherelet/Protos/Vks.Spherelet.Protos.csproj"],
-        ["supervisor/Vks.Supervisor.csproj"] = [],
+        ["spherelet/Protos/Machines/Vks.Machines.Protos.csproj"] = [],
+        ["spherelet/Vks.Spherelet.csproj"] = ["runtime/Vks.Runtime.csproj", "spherelet/Protos/Machines/Vks.Machines.Protos.csproj", "spherelet/Protos/Vks.Spherelet.Protos.csproj"],
+        ["supervisor/Vks.Supervisor.csproj"] = ["spherelet/Protos/Machines/Vks.Machines.Protos.csproj"],
         ["images/agent/Vks.Agent.csproj"] = [],
         ["bench/Vks.Bench.csproj"] = ["runtime/Vks.Runtime.csproj", "spherelet/Protos/Vks.Spherelet.Protos.csproj"],
         ["tests/Vks.Tests.csproj"] =

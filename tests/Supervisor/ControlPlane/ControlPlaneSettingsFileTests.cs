@@ -40,10 +40,38 @@ public sealed class ControlPlaneSettingsFileTests
     [InlineData("name: b1", "name: a1", "has 'a1' more than once")]
     [InlineData("- { name: c, hosts: [{ name: c1, reach: [ssh, root@c1] }] }", "", "has 2 zones; a Supervisor has one or three")]
     [InlineData("link: eth0", "link: eth0\npods: 10.0.0.0/16", "have addresses in common")]
+    [InlineData("reach: [ssh, root@b1]", "reach: [ssh, root@b1], spherelet: 'https://10.0.0.22:10260'", "a host is reached by one of them")]
+    [InlineData("reach: [ssh, root@b1]", "spherelet: 'http://10.0.0.22:10260'", "https://ADDRESS:PORT")]
+    [InlineData("link: eth0", "link: eth0\nmachine: { memoryMiB: 100 }", "no whole number from 1024")]
+    [InlineData("programs: /opt/kubernetes", "", "programs is missing")]
     public void What_cannot_be_is_refused_with_the_reason(string right, string wrong, string told)
     {
         SupervisorException fault = Assert.Throws<SupervisorException>(() => ControlPlaneSettingsFile.Parse(ThreeZones.Replace(right, wrong, StringComparison.Ordinal)));
 
         Assert.Contains(told, fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_member_that_is_a_machine_has_the_places_of_its_image_and_needs_no_programs_on_the_host()
+    {
+        ControlPlaneSettings settings = ControlPlaneSettingsFile.Parse("""
+            name: demo
+            replicas: 1
+            size: tiny
+            firstAddress: 10.0.0.11
+            prefix: 24
+            link: br0
+            machine: { memoryMiB: 1536 }
+            zones: [{ name: a, hosts: [{ name: a1, spherelet: "https://10.0.0.21:10260" }] }]
+            """);
+        PlannedMember member = Assert.Single(ControlPlanePlan.Members(settings));
+
+        string text = ControlPlanePlan.Text(settings, member, [member.Peer], join: false);
+
+        Assert.Equal("/var/lib/vks-member/demo-1/member.yaml", ControlPlanePlan.FileOf(settings, member));
+        Assert.Contains("directory: /var/lib/vks-member/demo-1\n", text, StringComparison.Ordinal);
+        Assert.Contains("programs: /usr/lib/vks/kubernetes\n", text, StringComparison.Ordinal);
+        Assert.Contains("link: eth0\n", text, StringComparison.Ordinal);
+        Assert.Equal((2, 1536, 8192), (settings.Machine.VcpuCount, settings.Machine.MemoryMiB, settings.Machine.DiskMiB));
     }
 }
