@@ -11,7 +11,7 @@ public sealed class ControlPlaneInitTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("vks-test-init-").FullName;
 
     [Theory]
-    [InlineData(1, Explicit = true)]
+    [InlineData(1)]
     [InlineData(3, Explicit = true)]
     public async Task Init_brings_a_control_plane_up_refuses_addresses_that_others_have_and_can_be_run_again(int members)
     {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using Vks.Supervisor;
 using Vks.Supervisor.ControlPlane;
@@ -297,7 +296,7 @@ internal sealed class ModelPlane : IEtcdMembers
                 ? new MemberState
                 {
                     Name = member.Name, At = s_now, ProcessId = 1, Ready = member.Ready, Why = member.Ready ? "" : "not yet", HasFloatingAddress = plane._holder == member.Name, FloatingAddressHolder = plane._holder,
-                    Etcd = new EtcdState(plane.Voter(member.Address) is not null && plane.Majority, false, "3.4.23", 1 << 20, ""), Programs = [], CertificatesEnd = s_now, ProgramsFolder = member.Programs,
+                    Etcd = new EtcdState(plane.Voter(member.Address) is not null && plane.Majority, false, "3.4.23", 1 << 20, "", []), Programs = [], CertificatesEnd = s_now, ProgramsFolder = member.Programs,
                     KubernetesVersion = member.Ready ? plane.Programs[member.Programs] : "",
                 }
                 : null);
