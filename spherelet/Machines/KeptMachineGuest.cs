@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Globalization;
-using System.IO.Pipelines;
 using System.Security.Cryptography;
 using System.Text;
 using Vks.Runtime.Guest;
@@ -212,7 +210,7 @@ internal sealed class KeptMachineGuest(KeptMachineOptions options, KeptMachineSt
         {
             await using GuestCall<OutputResult> call = await guest.OpenAsync(
                 GuestMethods.ContainerOutput, new OutputRequest(id, 0, 0), GuestJson.Default.OutputRequest, GuestJson.Default.OutputResult, either.Token);
-            byte[][] both = await Task.WhenAll(ReadAsync(call.Output, LastWordsBytes, either.Token), ReadAsync(call.Error, LastWordsBytes, either.Token));
+            byte[][] both = await Task.WhenAll(CappedOutput.ReadAsync(call.Output, LastWordsBytes, either.Token), CappedOutput.ReadAsync(call.Error, LastWordsBytes, either.Token));
             return string.Join(' ', both.Select(static words => Encoding.UTF8.GetString(words).Trim()).Where(static words => words.Length > 0)).ReplaceLineEndings(" ");
         }
         catch (Exception problem) when (problem is GuestException || (problem is OperationCanceledException && !cancellationToken.IsCancellationRequested))
@@ -225,27 +223,7 @@ internal sealed class KeptMachineGuest(KeptMachineOptions options, KeptMachineSt
     {
         await using GuestCall<ExecResult> call = await guest.OpenAsync(
             GuestMethods.Exec, new ExecSpec { ContainerId = containerId, ExecId = PodId.New(), Args = command }, GuestJson.Default.ExecSpec, GuestJson.Default.ExecResult, cancellationToken);
-        byte[][] both = await Task.WhenAll(ReadAsync(call.Output, MaxReadBytes + 1, cancellationToken), ReadAsync(call.Error, LastWordsBytes, cancellationToken));
+        byte[][] both = await Task.WhenAll(CappedOutput.ReadAsync(call.Output, MaxReadBytes + 1, cancellationToken), CappedOutput.ReadAsync(call.Error, LastWordsBytes, cancellationToken));
         return ((await call.Completion).ExitCode, both[0], Encoding.UTF8.GetString(both[1]));
-    }
-
-    /// <summary>Reads to the end and keeps the beginning.</summary>
-    private static async Task<byte[]> ReadAsync(PipeReader reader, int most, CancellationToken cancellationToken)
-    {
-        ArrayBufferWriter<byte> kept = new();
-        while (true)
-        {
-            ReadResult read = await reader.ReadAsync(cancellationToken);
-            foreach (ReadOnlyMemory<byte> segment in read.Buffer.Slice(0, Math.Min(read.Buffer.Length, most - kept.WrittenCount)))
-            {
-                kept.Write(segment.Span);
-            }
-
-            reader.AdvanceTo(read.Buffer.End);
-            if (read.IsCompleted)
-            {
-                return kept.WrittenSpan.ToArray();
-            }
-        }
     }
 }

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.IO.Pipelines;
 using Vks.Runtime.Guest;
 using Vks.Runtime.Guest.Protocol;
 
@@ -39,8 +37,8 @@ internal sealed partial class ContainerService
                 GuestJson.Default.ExecSpec,
                 GuestJson.Default.ExecResult,
                 cancellationToken);
-            Task<byte[]> output = ReadAsync(call.Output, cancellationToken);
-            Task<byte[]> error = ReadAsync(call.Error, cancellationToken);
+            Task<byte[]> output = CappedOutput.ReadAsync(call.Output, MaxExecBytes, cancellationToken);
+            Task<byte[]> error = CappedOutput.ReadAsync(call.Error, MaxExecBytes, cancellationToken);
             await Task.WhenAll(output, error);
             ExecResult result = await call.Completion;
             return new ExecOutcome(result.ExitCode, await output, await error);
@@ -52,26 +50,6 @@ internal sealed partial class ContainerService
                 container.Id,
                 $"'{string.Join(' ', command)}' in container {container.Id}: {cause.Message}",
                 cause);
-        }
-    }
-
-    private static async Task<byte[]> ReadAsync(PipeReader reader, CancellationToken cancellationToken)
-    {
-        var kept = new ArrayBufferWriter<byte>();
-        while (true)
-        {
-            ReadResult read = await reader.ReadAsync(cancellationToken);
-            ReadOnlySequence<byte> fits = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, MaxExecBytes - kept.WrittenCount));
-            foreach (ReadOnlyMemory<byte> segment in fits)
-            {
-                kept.Write(segment.Span);
-            }
-
-            reader.AdvanceTo(read.Buffer.End);
-            if (read.IsCompleted)
-            {
-                return kept.WrittenSpan.ToArray();
-            }
         }
     }
 }

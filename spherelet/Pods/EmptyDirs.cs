@@ -20,7 +20,7 @@ internal sealed class EmptyDirs
     public static IReadOnlyDictionary<string, EmptyDir> Find(PodRecord pod, IEnumerable<ContainerMount> mounts) =>
         pod.EmptyDirMiB == 0
             ? new Dictionary<string, EmptyDir>()
-            : mounts.Where(static mount => mount.HostPath.Length > 0 && mount.IdMap is null).Select(static mount => mount.HostPath).Distinct()
+            : mounts.Where(static mount => mount.HostPath.Length > 0).Select(static mount => mount.HostPath).Distinct()
                 .Select(static path => (Path: path, Found: EmptyDir.Find(path)))
                 .Where(static one => one.Found is not null && !HoldsFiles(one.Found))
                 .ToDictionary(static one => one.Path, static one => one.Found!, StringComparer.Ordinal);
@@ -32,14 +32,16 @@ internal sealed class EmptyDirs
     /// <exception cref="PodException"><see cref="PodFault.HostFailed"/>: the host has no room, or something else is in the disk's place.</exception>
     public async Task PrepareAsync(EmptyDir volume, int sizeMiB, CancellationToken cancellationToken)
     {
-        if (Path.Exists(volume.DiskPath) || new FileInfo(volume.DiskPath).LinkTarget is not null)
+        // A link is what an earlier sandbox, which shared the folder, could have put there: it leads to whatever of the host its container chose.
+        bool isLink = new FileInfo(volume.DiskPath).LinkTarget is not null;
+        switch (FileKinds.Of(volume.DiskPath))
         {
-            if (FileKinds.Of(volume.DiskPath) == FileKind.Regular && new FileInfo(volume.DiskPath).LinkTarget is null)
-            {
+            case FileKind.Regular when !isLink:
                 return;
-            }
-
-            throw new PodException(PodFault.HostFailed, volume.DiskPath, $"'{volume.DiskPath}' is to be the disk of an emptyDir, but it is no regular file. Do: delete the pod, which removes its volumes.");
+            case FileKind.Missing when !isLink:
+                break;
+            default:
+                throw new PodException(PodFault.HostFailed, volume.DiskPath, $"'{volume.DiskPath}' is to be the disk of an emptyDir, but it is no regular file. Do: delete the pod, which removes its volumes.");
         }
 
         string draft = volume.DiskPath + ".new";

@@ -23,7 +23,6 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
     private readonly CertificateStore _certificates = new(settings.PkiDirectory, TimeSpan.FromDays(settings.CertificateDays), time);
     private readonly MemberPlacement? _placement = settings.Placement is null ? null : new MemberPlacement(settings, time);
     private readonly SemaphoreSlim _renew = new(0);
-    private string _kubernetes = "";
 
     /// <summary>Makes all certificates anew, soon. Programs read them again by themselves.</summary>
     public void RenewCertificates() => _renew.Release();
@@ -43,9 +42,11 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
         await _address.EnsureAsync(stop);
         EnsureCertificates(all: false);
         AuditPolicy.Write(settings);
-        _kubernetes = await ProgramVersion.OfAsync(settings.Programs, stop);
-        _placement?.EnsureCertificates();
-        _placement?.WriteSchedulerConfig(_kubernetes);
+        if (_placement is not null)
+        {
+            _placement.EnsureCertificates();
+            _placement.WriteSchedulerConfig(await ProgramVersion.OfAsync(settings.Programs, stop));
+        }
 
         using LaunchThread launcher = new();
         using EtcdConnection etcd = new(IPAddress.Loopback, MemberSettings.EtcdPort, settings.PkiDirectory);

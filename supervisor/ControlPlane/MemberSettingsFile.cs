@@ -18,6 +18,11 @@ internal static partial class MemberSettingsFile
     /// <param name="file">Its path.</param>
     public static MemberSettings LoadToEnd(string file) => YamlFields.Read(file, static (fields, _) => ReadUnchecked(fields));
 
+    /// <summary>As <see cref="LoadToEnd"/>, from a text: of a member on another host.</summary>
+    /// <param name="file">What the text is called in faults.</param>
+    /// <param name="text">The YAML.</param>
+    public static MemberSettings ParseUnchecked(string file, string text) => YamlFields.Parse(file, text, static (fields, _) => ReadUnchecked(fields));
+
     /// <summary>As <see cref="Load"/>, from a text.</summary>
     /// <param name="text">The YAML.</param>
     public static MemberSettings Parse(string text) => YamlFields.Parse("settings", text, static (fields, _) => Read(fields));

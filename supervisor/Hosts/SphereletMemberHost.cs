@@ -7,8 +7,6 @@ using Grpc.Net.Client;
 using Vks.Machines.V1;
 using Vks.Supervisor.ControlPlane;
 using Vks.Supervisor.Pki;
-using YamlDotNet.Core;
-using YamlDotNet.RepresentationModel;
 
 namespace Vks.Supervisor.Hosts;
 
@@ -74,7 +72,7 @@ internal sealed class SphereletMemberHost(HostSettings host, ControlPlaneSetting
         (string member, string below) = Place(path);
         if (Path.GetFileName(below) == Path.GetFileName(ControlPlanePlan.SettingsName))
         {
-            SetMachineRequest machine = new() { Name = member, Settings = Machine(path, AddressIn(path, bytes)) };
+            SetMachineRequest machine = new() { Name = member, Settings = Machine(path, MemberSettingsFile.ParseUnchecked(path, Encoding.UTF8.GetString(bytes.Span)).Address) };
             await CallAsync($"setting the machine {member}", s_limit, options => Machines.SetMachineAsync(machine, options), cancellationToken);
         }
 
@@ -181,7 +179,7 @@ internal sealed class SphereletMemberHost(HostSettings host, ControlPlaneSetting
         return handler;
     }
 
-    private MachineSettings Machine(string settingsFile, string address)
+    private MachineSettings Machine(string settingsFile, IPAddress address)
     {
         MachineSettings machine = new()
         {
@@ -216,21 +214,6 @@ internal sealed class SphereletMemberHost(HostSettings host, ControlPlaneSetting
         return parts.Length >= 2
             ? (parts[0], below)
             : throw new SupervisorException(SupervisorFault.Host, $"host {host.Name}: {path} is not below {SphereletPlaces.Directory}/MEMBER, where a member's files are in its machine");
-    }
-
-    private static string AddressIn(string path, ReadOnlyMemory<byte> text)
-    {
-        try
-        {
-            YamlStream yaml = [];
-            yaml.Load(new StringReader(Encoding.UTF8.GetString(text.Span)));
-            string address = ((YamlMappingNode)yaml.Documents[0].RootNode).Children["address"].ToString();
-            return IPAddress.Parse(address).ToString();
-        }
-        catch (Exception problem) when (problem is YamlException or InvalidCastException or KeyNotFoundException or FormatException or ArgumentOutOfRangeException)
-        {
-            throw new SupervisorException(SupervisorFault.Settings, $"{path} names no address of the member: {problem.Message}", problem);
-        }
     }
 
     private async Task<T> CallAsync<T>(string what, TimeSpan limit, Func<CallOptions, AsyncUnaryCall<T>> call, CancellationToken cancellationToken)

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Grpc.Core;
 using Vks.Spherelet.Cri.V1;
@@ -94,11 +93,11 @@ public sealed class BlockVolumeTests(NodeLab lab)
         Assert.Equal("1000 2000 660\n", await pod.ExecAsync(second, Token, "stat", "-c", "%u %g %a", "/data/disk"));
         await pod.ExecAsync(second, Token, "sh", "-c", "printf shared | dd of=/data/disk conv=notrunc 2>/dev/null");
         Assert.Equal("shared", await pod.ExecAsync(first, Token, "head", "-c", "6", "/dev/xvda"));
-        Assert.True(volume.OpenIn(QemuPid(pod)) > 0);
+        Assert.True(volume.OpenIn(pod.QemuPid()) > 0);
         await RemoveAsync(first);
         Assert.Equal("shared", await pod.ExecAsync(second, Token, "head", "-c", "6", "/data/disk"));
         await RemoveAsync(second);
-        Assert.Equal(0, volume.OpenIn(QemuPid(pod)));
+        Assert.Equal(0, volume.OpenIn(pod.QemuPid()));
 
         Task<string> NodeAsync(string container, string path) => pod.ExecAsync(container, Token, "stat", "-c", "%t:%T", path);
     }
@@ -120,7 +119,7 @@ public sealed class BlockVolumeTests(NodeLab lab)
             await pod.ExecAsync(container, Token, "stat", "-c", "%t:%T", "/dev/xvda"), await pod.ExecAsync(second, Token, "stat", "-c", "%t:%T", "/dev/xvda"));
         await RemoveAsync(container);
         await RemoveAsync(second);
-        Assert.Equal(0, volume.OpenIn(QemuPid(pod)));
+        Assert.Equal(0, volume.OpenIn(pod.QemuPid()));
     }
 
     [Fact]
@@ -167,7 +166,7 @@ public sealed class BlockVolumeTests(NodeLab lab)
         // The guest refuses it, after the disk was plugged in.
         RpcException late = await Assert.ThrowsAsync<RpcException>(() => pod.CreateAsync(Token, Volume(good.Path, "mrw", "/dev/null"), "true"));
         Assert.Equal(StatusCode.InvalidArgument, late.StatusCode);
-        Assert.Equal(0, good.OpenIn(QemuPid(pod)));
+        Assert.Equal(0, good.OpenIn(pod.QemuPid()));
         Assert.Equal("", await pod.ExecAsync(await StartAsync(pod, Volume(readOnly.Path, "r")), Token, "sh", "-c", "head -c 4 /dev/xvda | tr -d '\\0'"));
     }
 
@@ -183,10 +182,6 @@ public sealed class BlockVolumeTests(NodeLab lab)
 
     private async Task RemoveAsync(string container) =>
         await lab.Cri.Runtime.RemoveContainerAsync(new RemoveContainerRequest { ContainerId = container }, cancellationToken: Token);
-
-    private int QemuPid(PodUnderTest pod) => int.Parse(
-        Assert.Single(lab.TakeLeakCheck().Processes, line => line.Contains("qemu-system", StringComparison.Ordinal) && line.Contains(pod.Id, StringComparison.Ordinal)).Split(' ')[0],
-        CultureInfo.InvariantCulture);
 
     private static async Task<string> ReadAsync(string path, long offset, int count)
     {

@@ -7,8 +7,6 @@ namespace Vks.Tests.EndToEnd;
 [Collection(NodeCollection.Name)]
 public sealed class FileBehaviourTests(NodeLab lab) : IAsyncLifetime
 {
-    private const int Checks = 44;
-
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(4);
 
     /// <summary>What files of a host path do not do: the table in spherelet/README.md. A QEMU or kernel that does more of it is no fault.</summary>
@@ -22,13 +20,7 @@ public sealed class FileBehaviourTests(NodeLab lab) : IAsyncLifetime
 
     private string ProgramFolder => Path.Combine(lab.Directory, "probe");
 
-    public async ValueTask InitializeAsync()
-    {
-        if (!Directory.Exists(ProgramFolder))
-        {
-            await FileProbe.BuildAsync(ProgramFolder);
-        }
-    }
+    public async ValueTask InitializeAsync() => await FileProbe.BuildAsync(ProgramFolder);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
@@ -62,7 +54,7 @@ public sealed class FileBehaviourTests(NodeLab lab) : IAsyncLifetime
         string holder = await StartAsync(
             pod, "sh", "-c", "for how in posix ofd flock; do (sleep 1000 | /probe/file-probe hold /data/$how $how) & done; wait");
         string other = await StartAsync(pod, "sleep", "1000");
-        await Eventually.TrueAsync(() => Task.FromResult(Lines(pod, "c0").Count(line => line == "held") == 3), s_limit, () => pod.ReadLog("c0"), Token);
+        await Eventually.TrueAsync(() => Task.FromResult(pod.ReadLines("c0").Count(line => line == "held") == 3), s_limit, () => pod.ReadLog("c0"), Token);
 
         Assert.Equal("busy\nbusy\nbusy\n", await TryAsync());
         await lab.Cri.Runtime.StopContainerAsync(new StopContainerRequest { ContainerId = holder }, cancellationToken: Token);
@@ -117,11 +109,7 @@ public sealed class FileBehaviourTests(NodeLab lab) : IAsyncLifetime
     private async Task<Dictionary<string, string>> ProbeAsync(PodUnderTest pod, string folder)
     {
         string container = await StartAsync(pod, "sh", "-c", $"mkdir -p {folder}; exec /probe/file-probe {folder}");
-        Assert.Equal(0, (await pod.WaitExitedAsync(container, s_limit, Token)).ExitCode);
-        await Eventually.TrueAsync(() => Task.FromResult(Lines(pod, "c0").Any(line => line.StartsWith("free_space", StringComparison.Ordinal))), s_limit, () => pod.ReadLog("c0"), Token);
-        Dictionary<string, string> said = FileProbe.Read(Lines(pod, "c0"));
-        Assert.Equal(Checks, said.Count);
-        return said;
+        return await FileProbe.ReadAsync(pod, container, "c0", s_limit, Token);
     }
 
     private async Task<string> StartAsync(PodUnderTest pod, params string[] command)
@@ -143,7 +131,4 @@ public sealed class FileBehaviourTests(NodeLab lab) : IAsyncLifetime
         await lab.Cri.Runtime.RemoveContainerAsync(new RemoveContainerRequest { ContainerId = container }, cancellationToken: Token);
 
     private string DataOf(PodUnderTest pod) => Path.Combine(lab.Directory, "data-" + pod.Id[..12]);
-
-    private static IEnumerable<string> Lines(PodUnderTest pod, string name) =>
-        pod.ReadLog(name).Split('\n').Where(line => line.Contains(" F ", StringComparison.Ordinal)).Select(line => line[(line.IndexOf(" F ", StringComparison.Ordinal) + 3)..]);
 }

@@ -92,6 +92,15 @@ internal sealed class PodUnderTest : IAsyncDisposable
     /// <summary>The container's log as the host has it.</summary>
     public string ReadLog(string name) => File.ReadAllText(Path.Combine(LogDirectory, name, "0.log"));
 
+    /// <summary>The whole lines of a container's log.</summary>
+    public IEnumerable<string> ReadLines(string name) =>
+        ReadLog(name).Split('\n').Where(line => line.Contains(" F ", StringComparison.Ordinal)).Select(line => line[(line.IndexOf(" F ", StringComparison.Ordinal) + 3)..]);
+
+    /// <summary>The process of the pod's machine.</summary>
+    public int QemuPid() => int.Parse(
+        Assert.Single(_lab.TakeLeakCheck().Processes, line => line.Contains("qemu-system", StringComparison.Ordinal) && line.Contains(Id, StringComparison.Ordinal)).Split(' ')[0],
+        CultureInfo.InvariantCulture);
+
     public async ValueTask DisposeAsync()
     {
         await Cri.Runtime.StopPodSandboxAsync(new StopPodSandboxRequest { PodSandboxId = Id });
