@@ -113,7 +113,7 @@ location = "$registry"
 insecure = true
 TOML
     start_part "$name" spherelet "$spherelet" serve --guest-directory "$guest_dir" --cni-config-directory /var/lib/cni/net.d \
-        --registries-conf "$lab_dir/$name/registries.conf" --boot-timeout-seconds 60 --first-user-id $((2000000 + (lab_number * 4 + number) * 131072))
+        --registries-conf "$lab_dir/$name/registries.conf" --boot-timeout-seconds 60 --node-kubeconfig /var/lib/kubelet/kubeconfig --node-name "$name" --first-user-id $((2000000 + (lab_number * 4 + number) * 131072))
 }
 
 runs_containerd() { [ "$1" = "$lab_containerd" ]; }
@@ -223,7 +223,7 @@ start_proxy() {
         --conntrack-tcp-timeout-established 0 --conntrack-tcp-timeout-close-wait 0
 }
 
-# What a machine takes beside its pod's own limits.
+# What a machine takes beside its pod's own limits, where no Supervisor puts in what the nodes measure.
 pod_overhead=96Mi
 
 # What only an administrator may say of a node.
@@ -232,7 +232,7 @@ register() {
     for ((number = 1; number <= node_count; number++)); do
         name=node-$number
         wait_until 240 "$name registers" kubectl get node "$name"
-        kubectl patch node "$name" --type merge -p "{\"metadata\":{\"labels\":{\"node-role.kubernetes.io/agent\":\"\"},\"annotations\":{\"vks.dev/pod-overhead-memory\":\"$pod_overhead\"}},\"spec\":{\"podCIDR\":\"$(node_pod_cidr "$number")\"}}" >/dev/null
+        kubectl patch node "$name" --type merge -p "{\"metadata\":{\"labels\":{\"node-role.kubernetes.io/agent\":\"\"}},\"spec\":{\"podCIDR\":\"$(node_pod_cidr "$number")\"}}" >/dev/null
     done
 }
 

@@ -9,6 +9,7 @@ using Vks.Spherelet.Machines;
 using Vks.Spherelet.Network;
 using Vks.Spherelet.Node;
 using Vks.Spherelet.Nri;
+using Vks.Spherelet.Overhead;
 using Vks.Spherelet.Pods;
 using Vks.Spherelet.Streaming;
 using Vks.Spherelet.Telemetry;
@@ -47,6 +48,7 @@ internal static partial class Daemon
         };
         builder.Services.AddStreaming(streaming);
         AddCollector(builder.Services, options);
+        AddOverhead(builder.Services, options);
         IPEndPoint? metrics = string.IsNullOrEmpty(options.MetricsAddress) ? null : IPEndPoint.Parse(options.MetricsAddress);
         if (metrics is not null)
         {
@@ -265,6 +267,16 @@ internal static partial class Daemon
             services.AddSingleton(rules);
             services.AddHostedService<ImageCollector>();
         }
+    }
+
+    private static void AddOverhead(IServiceCollection services, SphereletOptions options)
+    {
+        NodeNotes? node = string.IsNullOrEmpty(options.NodeKubeconfig)
+            ? null
+            : new NodeNotes(options.NodeKubeconfig, options.NodeName ?? Environment.MachineName.ToLowerInvariant());
+        services.AddSingleton(parts => new OverheadWatch(
+            parts.GetRequiredService<PodCostReader>(), node, parts.GetRequiredService<TimeProvider>(), parts.GetRequiredService<ILogger<OverheadWatch>>()));
+        services.AddHostedService(static parts => parts.GetRequiredService<OverheadWatch>());
     }
 
     /// <summary>Takes back what an earlier daemon left, before the first request: machines, then their pods, then networks that no pod has.</summary>

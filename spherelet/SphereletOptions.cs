@@ -200,6 +200,14 @@ internal sealed record SphereletOptions
     [MetricsAddress]
     public string? MetricsAddress { get; set; }
 
+    /// <summary>Kubeconfig by which the daemon writes on its Node what a pod costs here, the kubelet's; null or empty: it does not. Default none.</summary>
+    [RegularExpression("(/.+)?", ErrorMessage = "node-kubeconfig must be an absolute path, or empty.")]
+    public string? NodeKubeconfig { get; set; }
+
+    /// <summary>The Node of this host, or null for the host's name in small letters, as a kubelet has it.</summary>
+    [RegularExpression("[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", ErrorMessage = "node-name must be a DNS name in small letters.")]
+    public string? NodeName { get; set; }
+
     /// <summary>Collector of traces that speaks OTLP over gRPC: <c>host:port</c> without TLS, or a URL; null or empty for none.</summary>
     [RegularExpression(@"^((https?://)?([^\s/:\[\]]+|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?/?)?$", ErrorMessage = "tracing-endpoint must be host:port or an http or https URL.")]
     public string? TracingEndpoint { get; set; }

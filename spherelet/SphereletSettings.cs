@@ -72,6 +72,8 @@ internal static class SphereletSettings
         new("machines-key-file", "Its key, PEM", static (options, text) => options.MachinesKeyFile = text),
         new("machines-client-ca-file", "Authorities whose clients may use the machines API, PEM", static (options, text) => options.MachinesClientCaFile = text),
         new("machines-image", "Disk that members of a control plane run from [control-plane.sqfs in the guest directory]", static (options, text) => options.MachinesImage = text),
+        new("node-kubeconfig", "The kubelet's kubeconfig, by which the daemon writes on its Node what a pod costs here [none]", static (options, text) => options.NodeKubeconfig = text),
+        new("node-name", "That Node [the host's name]", static (options, text) => options.NodeName = text),
         new("tracing-endpoint", "OpenTelemetry collector, OTLP over gRPC: host:port or a URL [none]", static (options, text) => options.TracingEndpoint = text),
         new("tracing-sampling-rate-per-million", "Sampled traces of a million that no caller began; a caller's are followed as he samples them [0]", static (options, text) => options.TracingSamplingRatePerMillion = Number(text)),
         new("log-level", "trace, debug, information, warning, error or critical [information]", static (options, text) => options.LogLevel = Choice<LogLevel>(text)),

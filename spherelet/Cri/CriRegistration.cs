@@ -27,6 +27,7 @@ internal static class CriRegistration
         services.AddSingleton<PodService>();
         services.AddSingleton<WritableLayers>();
         services.AddSingleton<PodMeter>();
+        services.AddSingleton<PodCostReader>();
         services.AddSingleton<IImageUsers, PodImageUsers>();
         services.AddSingleton<CriInterceptor>();
         services.AddSingleton<RuntimeService>();

@@ -36,6 +36,13 @@ internal sealed partial class RuntimeService
                 json.WriteNumber("pods", table.Pods.Count);
                 json.WriteNumber("containers", table.Containers.Count);
                 WritePool(json, pool.Report);
+                if (overhead.Now is { } cost)
+                {
+                    json.WriteStartObject("podOverhead");
+                    json.WriteNumber("memoryMiB", cost.MemoryBytes >> 20);
+                    json.WriteNumber("cpuMillis", cost.CpuMillis);
+                    json.WriteEndObject();
+                }
             });
             response.Info["config"] = JsonSerializer.Serialize(settings, SettingsJson.Default.SphereletOptions);
         }

@@ -1,5 +1,6 @@
 using Vks.Runtime.Machines;
 using Vks.Spherelet.Network;
+using Vks.Spherelet.Overhead;
 using Vks.Spherelet.Pods;
 using Vks.Spherelet.Streaming;
 
@@ -18,6 +19,7 @@ internal sealed partial class RuntimeService(
     IPodNetwork network,
     StreamingUrls streaming,
     SphereletOptions settings,
+    OverheadWatch overhead,
     TimeProvider time,
     ILogger<RuntimeService> logger) : V1.RuntimeService.RuntimeServiceBase
 {

@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using Vks.Runtime.Machines;
 using Vks.Spherelet.Pods;
 
 namespace Vks.Spherelet.Telemetry;
@@ -13,21 +12,20 @@ internal sealed class PodOverheadMeter : IDisposable
     private static readonly bool[] s_readiness = [true, false];
 
     private readonly PodTable _table;
-    private readonly PodMeter _pods;
-    private readonly CrxEngine _engine;
+    private readonly PodCostReader _reader;
     private readonly Meter _meter = new(MeterName);
-    private IReadOnlyList<Figures> _latest = [];
+    private IReadOnlyList<PodCost> _latest = [];
 
     /// <summary>Starts to offer the figures.</summary>
-    public PodOverheadMeter(PodTable table, PodMeter pods, CrxEngine engine)
+    public PodOverheadMeter(PodTable table, PodCostReader reader)
     {
-        (_table, _pods, _engine) = (table, pods, engine);
+        (_table, _reader) = (table, reader);
         Offer("vks.pod.machine.memory.pss", "By", "Host memory of the pod's QEMU with the guest, shared pages in proportion", static pod => pod.Host.ProportionalBytes);
         Offer("vks.pod.machine.memory.rss", "By", "The same, shared pages counted whole", static pod => pod.Host.ResidentBytes);
         Offer("vks.pod.machine.memory.cgroup", "By", "Host memory on account of the machine's control group", static pod => pod.Host.GroupMemoryBytes);
-        Offer("vks.pod.machine.memory.overhead", "By", "Host memory beyond what the pod's containers use", static pod => pod.UsedBytes is { } used ? Math.Max(0, pod.Host.ProportionalBytes - used) : null);
+        Offer("vks.pod.machine.memory.overhead", "By", "Host memory beyond what the pod's containers use", static pod => pod.OverheadBytes);
         _meter.CreateObservableCounter(
-            "vks.pod.machine.cpu", () => _latest.Select(static pod => new Measurement<double>(pod.Host.CpuTime.TotalSeconds, pod.Tags)), "s", "CPU time of the host used by the pod's QEMU, the guest's included");
+            "vks.pod.machine.cpu", () => _latest.Select(static pod => new Measurement<double>(pod.Host.CpuTime.TotalSeconds, Tags(pod.Sandbox))), "s", "CPU time of the host used by the pod's QEMU, the guest's included");
         _meter.CreateObservableGauge(
             "vks.pod.machine.clock.offset",
             () => from pod in _table.Pods.Values
@@ -49,26 +47,14 @@ internal sealed class PodOverheadMeter : IDisposable
             "Containers by state");
     }
 
-    /// <summary>Looks anew. A guest that does not answer leaves its overhead open; QEMU's own figures do not depend on it.</summary>
-    public async Task RefreshAsync(CancellationToken cancellationToken)
-    {
-        PodSandbox[] sandboxes = [.. _table.Pods.Values.Where(static sandbox => sandbox.IsReady)];
-        IReadOnlyList<PodReading> readings = await _pods.ReadAllAsync(sandboxes, PodMeter.AnswerLimit, cancellationToken);
-        Dictionary<string, long> used = readings.ToDictionary(static reading => reading.Sandbox.Id, static reading => reading.Pod.MemoryBytes);
-        _latest =
-        [
-            .. from sandbox in sandboxes
-               let host = sandbox.Machine is { } machine ? _engine.MeasureHost(machine) : null
-               where host is not null
-               select new Figures(Tags(sandbox), host, used.TryGetValue(sandbox.Id, out long bytes) ? bytes : null),
-        ];
-    }
+    /// <summary>Looks anew.</summary>
+    public async Task RefreshAsync(CancellationToken cancellationToken) => _latest = await _reader.ReadAllAsync(cancellationToken);
 
     /// <inheritdoc/>
     public void Dispose() => _meter.Dispose();
 
-    private void Offer(string name, string unit, string help, Func<Figures, long?> read) => _meter.CreateObservableGauge(
-        name, () => _latest.Where(pod => read(pod) is not null).Select(pod => new Measurement<long>(read(pod)!.Value, pod.Tags)), unit, help);
+    private void Offer(string name, string unit, string help, Func<PodCost, long?> read) => _meter.CreateObservableGauge(
+        name, () => _latest.Where(pod => read(pod) is not null).Select(pod => new Measurement<long>(read(pod)!.Value, Tags(pod.Sandbox))), unit, help);
 
     private static KeyValuePair<string, object?>[] Tags(PodSandbox sandbox) =>
     [
@@ -76,7 +62,4 @@ internal sealed class PodOverheadMeter : IDisposable
         new("pod", sandbox.Record.Config.Name.Name),
         new("id", sandbox.Id),
     ];
-
-    /// <summary>One pod's.</summary>
-    private sealed record Figures(KeyValuePair<string, object?>[] Tags, HostUsage Host, long? UsedBytes);
 }
