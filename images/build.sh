@@ -3,7 +3,7 @@
 #
 #   build.sh kernel            the guest kernel             -> artifacts/guest/vmlinux
 #   build.sh agent             the agent, PID 1 of a guest  (NativeAOT; kept in the cache)
-#   build.sh initramfs         agent and crun               -> artifacts/guest/initramfs.cpio
+#   build.sh initramfs         agent, crun and enter        -> artifacts/guest/initramfs.cpio
 #   build.sh rehearsal         the image that guests started in advance try themselves on
 #                                                           -> artifacts/guest/rehearsal.sqfs
 #   build.sh guest             all of the above, with       -> artifacts/guest/artifacts.json
@@ -78,6 +78,22 @@ agent() {
 
 crun() { crun_dir=$("$here/crun/build.sh"); }
 
+# No C library: its start would be most of what the program does. Nothing of the compiler's own may need one either.
+write_enter() {
+    gcc -O2 -Wall -Wextra -Werror -static -nostdlib -ffreestanding -fno-builtin -fno-pie -no-pie -fno-stack-protector -fcf-protection=none \
+        -fno-asynchronous-unwind-tables -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,noexecstack -o "$OUT/enter" "$here/enter/enter.c" ||
+        fail "gcc could not build images/enter/enter.c; its message is above"
+    strip -s "$OUT/enter"
+    printf '{"name":"enter","part":"enter","in":"initramfs.cpio","version":"1","sha256":"%s","size":%d}\n' \
+        "$(file_sha256 "$OUT/enter")" "$(stat -c %s "$OUT/enter")" >"$OUT/artifact.json"
+}
+
+enter() {
+    local stamp; stamp=$({ sha256sum <"$here/enter/enter.c"; declare -f write_enter; gcc --version; } | short_hash)
+    enter_dir=$cache_root/enter/$stamp
+    build_once "$enter_dir" write_enter
+}
+
 # What the kernel needs before the agent runs: /dev/console for the agent's stdio, and
 # the empty folders that the agent mounts on.
 write_initramfs() {
@@ -92,6 +108,7 @@ write_initramfs() {
     newc_file etc/passwd 644 "$here/initramfs/passwd"
     newc_file etc/group 644 "$here/initramfs/group"
     newc_file usr/bin/crun 755 "$crun_dir/crun"
+    newc_file usr/bin/enter 755 "$enter_dir/enter"
     newc_file init 755 "$agent_dir/vks-agent"
     newc_end
 }
@@ -100,6 +117,7 @@ initramfs() {
     [ -n "${agent_dir:-}" ] || timed agent agent
     part=initramfs
     crun
+    enter
     mkdir -p "$guest"
     write_initramfs >"$guest/.initramfs.cpio.tmp"
     publish "$guest/.initramfs.cpio.tmp" initramfs.cpio
@@ -138,7 +156,7 @@ write_manifest() {
     local file=$guest/.artifacts.json.tmp
     {
         printf '{\n  "artifacts": [\n'
-        printf '    %s,\n' "$(cat "$kernel_dir/artifact.json")" "$(cat "$agent_dir/artifact.json")" "$(cat "$crun_dir/artifact.json")"
+        printf '    %s,\n' "$(cat "$kernel_dir/artifact.json")" "$(cat "$agent_dir/artifact.json")" "$(cat "$crun_dir/artifact.json")" "$(cat "$enter_dir/artifact.json")"
         printf '    {"name":"initramfs.cpio","part":"initramfs","version":"%s","sha256":"%s","size":%d},\n' \
             "$(sed -n 's/.*"version":"\([^"]*\)".*/\1/p' "$agent_dir/artifact.json")" \
             "$(file_sha256 "$guest/initramfs.cpio")" "$(stat -c %s "$guest/initramfs.cpio")"

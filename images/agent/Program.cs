@@ -16,13 +16,8 @@ namespace Vks.Agent;
 /// <summary>PID 1 of a pod's guest: all wiring, top to bottom.</summary>
 internal static class Program
 {
-    private static int Main(string[] arguments)
+    private static int Main()
     {
-        if (arguments is [PodPidNamespace.HolderVerb])
-        {
-            return PodPidNamespace.Hold();
-        }
-
         long started = Clock.BootNanoseconds();
         if (Environment.ProcessId != 1)
         {
@@ -74,8 +69,8 @@ internal static class Program
         var crun = new Crun(reaper);
         var userNamespace = new PodUserNamespace(crun, personality);
         var containers = new ContainerTable(new BundleSources(images, volumes, devices, share, personality, userNamespace), crun, reaper, new PodPidNamespace(reaper));
-        var execs = new ExecTable(containers, crun, reaper, time);
-        var calls = new GuestCalls(personality, new PortDialer(personality), new PowerSwitch(containers, scratch, volumes, time), new WarmUp(crun));
+        var execs = new ExecTable(containers, crun, new Entry(reaper), reaper, time);
+        var calls = new GuestCalls(personality, new PortDialer(personality), new PowerSwitch(containers, scratch, volumes, time), new WarmUp(containers, crun, time));
 
         var methods = new MethodTable();
         calls.Register(methods);

@@ -64,10 +64,13 @@ internal sealed class Bundle
         }
     }
 
-    /// <summary>Writes config.json.</summary>
-    internal void WriteConfig(ContainerSpec spec, string? pidNamespacePath, string cgroupsPath) => File.WriteAllBytes(
-        Path.Combine(Folder, "config.json"),
-        JsonSerializer.SerializeToUtf8Bytes(Config(spec, pidNamespacePath, cgroupsPath), OciJson.Default.OciConfig));
+    /// <summary>Writes config.json and gives what it says.</summary>
+    internal OciConfig WriteConfig(ContainerSpec spec, string? pidNamespacePath, string cgroupsPath)
+    {
+        OciConfig config = Config(spec, pidNamespacePath, cgroupsPath);
+        File.WriteAllBytes(Path.Combine(Folder, "config.json"), JsonSerializer.SerializeToUtf8Bytes(config, OciJson.Default.OciConfig));
+        return config;
+    }
 
     /// <summary>What config.json is to say.</summary>
     /// <exception cref="AgentException">InvalidRequest: the seccomp profile is not JSON.</exception>

@@ -33,6 +33,9 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
     /// <summary>Its cgroup.</summary>
     internal ContainerCgroup Cgroup { get; } = new(spec.ContainerId);
 
+    /// <summary>What further processes need to enter it; set when it is started.</summary>
+    internal ContainerEntrance Entrance { get; private set; } = new(BySmallProgram: false, "");
+
     /// <summary>Standard output, or the terminal's.</summary>
     internal OutputStream Output { get; } = new(GuestStream.Output);
 
@@ -65,7 +68,7 @@ internal sealed class Container(ContainerSpec spec, Bundle bundle, Crun crun, Re
         {
             Require(GuestContainerState.Created, "started");
             _pidNamespacePath = pidNamespacePath;
-            bundle.WriteConfig(Spec, pidNamespacePath, Cgroup.PathBelowRoot);
+            Entrance = ContainerEntrance.Of(bundle.WriteConfig(Spec, pidNamespacePath, Cgroup.PathBelowRoot), Id);
             var stdio = new ContainerStdio(Spec.Process.Terminal, Spec.Stdin || Spec.Process.Terminal, Path.Combine("/run/vks", Id[..12] + ".tty"));
             try
             {

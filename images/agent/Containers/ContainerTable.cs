@@ -87,6 +87,22 @@ internal sealed class ContainerTable(BundleSources sources, Crun crun, Reaper re
         return await container.StartAsync(pidNamespace);
     }
 
+    /// <summary>Makes the cgroup that all containers lie in, once.</summary>
+    /// <remarks>Put off until the first container: turning controllers on takes the kernel some milliseconds, and boot need not wait. A template need not put it off.</remarks>
+    internal void PrepareCgroup()
+    {
+        lock (_lock)
+        {
+            if (!_cgroupReady)
+            {
+                RootFileSystem.EnableControllers(RootFileSystem.CgroupRoot);
+                Directory.CreateDirectory(ContainerCgroup.Parent);
+                RootFileSystem.EnableControllers(ContainerCgroup.Parent);
+                _cgroupReady = true;
+            }
+        }
+    }
+
     /// <summary>Removes a container; an unknown one is fine.</summary>
     internal async Task DeleteAsync(string id)
     {
@@ -166,21 +182,6 @@ internal sealed class ContainerTable(BundleSources sources, Crun crun, Reaper re
             if (!Path.IsPathRooted(mount.Destination))
             {
                 throw new AgentException(GuestFault.InvalidRequest, $"The mount destination '{mount.Destination}' is not absolute.");
-            }
-        }
-    }
-
-    /// <summary>Put off until the first container: turning controllers on takes the kernel some milliseconds, and boot need not wait.</summary>
-    private void PrepareCgroup()
-    {
-        lock (_lock)
-        {
-            if (!_cgroupReady)
-            {
-                RootFileSystem.EnableControllers(RootFileSystem.CgroupRoot);
-                Directory.CreateDirectory(ContainerCgroup.Parent);
-                RootFileSystem.EnableControllers(ContainerCgroup.Parent);
-                _cgroupReady = true;
             }
         }
     }

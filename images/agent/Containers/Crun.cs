@@ -8,8 +8,10 @@ namespace Vks.Agent.Containers;
 /// <summary>Runs crun and turns its words into faults.</summary>
 internal sealed class Crun(Reaper reaper)
 {
+    /// <summary>Where crun keeps what it knows of containers, a folder for each.</summary>
+    internal const string StateRoot = "/run/crun";
+
     private const string Program = "/usr/bin/crun";
-    private const string StateRoot = "/run/crun";
 
     /// <summary>Runs crun with given stdio; a detached container's or exec's process inherits it.</summary>
     /// <param name="log">File crun writes its errors to; removed afterwards.</param>

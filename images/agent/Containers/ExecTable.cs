@@ -8,7 +8,7 @@ namespace Vks.Agent.Containers;
 
 /// <summary>Runs further processes in containers.</summary>
 /// <remarks>Each gets a cgroup of its own below the container's, so that killing it reaches everything it started.</remarks>
-internal sealed class ExecTable(ContainerTable containers, Crun crun, Reaper reaper, TimeProvider time)
+internal sealed class ExecTable(ContainerTable containers, Crun crun, Entry entry, Reaper reaper, TimeProvider time)
 {
     private static readonly TimeSpan _drain = TimeSpan.FromSeconds(2);
     private readonly Lock _lock = new();
@@ -65,8 +65,11 @@ internal sealed class ExecTable(ContainerTable containers, Crun crun, Reaper rea
     {
         string name = "exec-" + Interlocked.Increment(ref _number).ToString(CultureInfo.InvariantCulture);
         string cgroup = Path.Combine(container.Cgroup.Folder, name);
-        string stem = Path.Combine(container.Bundle.Folder, name);
-        Directory.CreateDirectory(cgroup);
+        if (Libc.MakeDirectory(cgroup, 0x1ed) != 0) // 0755
+        {
+            throw SystemError.Last($"Making the cgroup {cgroup}");
+        }
+
         try
         {
             using var stdio = new ContainerStdio(spec.Terminal, spec.Stdin || spec.Terminal, $"/run/vks/{name}.tty");
@@ -77,7 +80,7 @@ internal sealed class ExecTable(ContainerTable containers, Crun crun, Reaper rea
             Task<ChildExit> exit = Task.FromResult(new ChildExit(0));
             try
             {
-                exit = await StartAsync(spec, container, stdio, name, stem, stop.Token);
+                exit = await StartAsync(spec, container, stdio, name, stop.Token);
                 return await ServeAsync(call, spec, stdio, exit, cgroup, stop.Token);
             }
             catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
@@ -96,26 +99,18 @@ internal sealed class ExecTable(ContainerTable containers, Crun crun, Reaper rea
         }
         finally
         {
-            _ = Libc.Unlink(stem + ".json");
-            _ = Libc.Unlink(stem + ".pid");
             // Processes left in the background keep it; crun removes it with the container.
             _ = Libc.RemoveDirectory(cgroup);
         }
     }
 
-    private async Task<Task<ChildExit>> StartAsync(ExecSpec spec, Container container, ContainerStdio stdio, string name, string stem, CancellationToken cancellationToken)
+    private async Task<Task<ChildExit>> StartAsync(ExecSpec spec, Container container, ContainerStdio stdio, string name, CancellationToken cancellationToken)
     {
         ProcessSpec process = container.Spec.Process with { Args = spec.Args, Terminal = spec.Terminal };
         OciProcess oci = OciConfigWriter.Process(container.Spec, process, container.Bundle.User);
-        await File.WriteAllBytesAsync(stem + ".json", JsonSerializer.SerializeToUtf8Bytes(oci, OciJson.Default.OciProcess), cancellationToken);
-        long since = reaper.Now;
-        await crun.RunAsync(
-            stem + ".log",
-            ["exec", "--detach", "--cgroup", name, "--pid-file", stem + ".pid", "--process", stem + ".json", .. stdio.CrunArguments, container.Id],
-            stdio.Theirs,
-            $"Running '{spec.Args[0]}' in container {container.Id}",
-            cancellationToken);
-        Task<ChildExit> exit = reaper.AdoptAsync(Crun.ReadPid(stem + ".pid"), since);
+        string tried = $"Running '{spec.Args[0]}' in container {container.Id}";
+        Task<ChildExit> exit = await entry.StartAsync(container, oci, Path.Combine(container.Cgroup.Folder, name), stdio.Theirs, tried, cancellationToken)
+            ?? await StartByCrunAsync(container, oci, stdio, name, tried, cancellationToken);
         stdio.Detach();
         lock (_lock)
         {
@@ -123,6 +118,29 @@ internal sealed class ExecTable(ContainerTable containers, Crun crun, Reaper rea
         }
 
         return exit;
+    }
+
+    private async Task<Task<ChildExit>> StartByCrunAsync(
+        Container container, OciProcess process, ContainerStdio stdio, string name, string tried, CancellationToken cancellationToken)
+    {
+        string stem = Path.Combine(container.Bundle.Folder, name);
+        try
+        {
+            await File.WriteAllBytesAsync(stem + ".json", JsonSerializer.SerializeToUtf8Bytes(process, OciJson.Default.OciProcess), cancellationToken);
+            long since = reaper.Now;
+            await crun.RunAsync(
+                stem + ".log",
+                ["exec", "--detach", "--cgroup", name, "--pid-file", stem + ".pid", "--process", stem + ".json", .. stdio.CrunArguments, container.Id],
+                stdio.Theirs,
+                tried,
+                cancellationToken);
+            return reaper.AdoptAsync(Crun.ReadPid(stem + ".pid"), since);
+        }
+        finally
+        {
+            _ = Libc.Unlink(stem + ".json");
+            _ = Libc.Unlink(stem + ".pid");
+        }
     }
 
     private static async Task<ExecResult> ServeAsync(
@@ -136,9 +154,9 @@ internal sealed class ExecTable(ContainerTable containers, Crun crun, Reaper rea
         ChildExit ended = await exit.WaitAsync(cancellationToken);
         await done.CancelAsync();
         await input;
-        if (IsPopulated(cgroup))
+        if (Libc.RemoveDirectory(cgroup) != 0)
         {
-            // Something stays in the background and may hold the pipes for ever.
+            // It has processes: something stays in the background and may hold the pipes for ever.
             draining.CancelAfter(_drain);
         }
 
@@ -177,8 +195,4 @@ internal sealed class ExecTable(ContainerTable containers, Crun crun, Reaper rea
 
         await call.EndAsync(stream);
     }
-
-    private static bool IsPopulated(string cgroup) =>
-        File.Exists(Path.Combine(cgroup, "cgroup.events"))
-        && ContainerCgroup.ValueIn(File.ReadAllText(Path.Combine(cgroup, "cgroup.events")), "populated") > 0;
 }

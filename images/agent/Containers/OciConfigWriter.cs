@@ -32,8 +32,8 @@ internal static class OciConfigWriter
 {
     private const string DefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-    /// <summary>Every capability of Linux 6.1.</summary>
-    private static readonly string[] _allCapabilities =
+    /// <summary>Every capability of Linux 6.1, in the order of their numbers.</summary>
+    internal static readonly string[] AllCapabilities =
     [
         "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID", "CAP_SETUID",
         "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK",
@@ -68,7 +68,7 @@ internal static class OciConfigWriter
     /// <summary>The process of the container, or of an exec that takes its user, environment and rights from it.</summary>
     internal static OciProcess Process(ContainerSpec spec, ProcessSpec process, ResolvedUser user)
     {
-        IReadOnlyList<string> granted = spec.Privileged ? _allCapabilities : process.Capabilities;
+        IReadOnlyList<string> granted = spec.Privileged ? AllCapabilities : process.Capabilities;
         IReadOnlyList<string> ambient = process.AmbientCapabilities;
         // A user other than root keeps no effective capabilities across execve(2), save ambient ones.
         IReadOnlyList<string> effective = user.Uid == 0 ? granted : ambient;

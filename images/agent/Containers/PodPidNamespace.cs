@@ -5,7 +5,10 @@ namespace Vks.Agent.Containers;
 /// <summary>The PID namespace that the pod's containers share, held by a process that does nothing but reap.</summary>
 internal sealed class PodPidNamespace(Reaper reaper)
 {
-    /// <summary>The argument by which this program becomes the holder.</summary>
+    /// <summary>What becomes the holder, with <see cref="HolderVerb"/>: a program of two pages, not another agent.</summary>
+    internal const string HolderProgram = Entry.Program;
+
+    /// <summary>The argument by which it becomes the holder.</summary>
     internal const string HolderVerb = "hold-pid-namespace";
 
     private readonly Lock _lock = new();
@@ -21,17 +24,6 @@ internal sealed class PodPidNamespace(Reaper reaper)
         }
 
         return $"/proc/{await holder}/ns/pid";
-    }
-
-    /// <summary>What the holder does: children are reaped by the kernel since their parent ignores SIGCHLD, wait(2) notes.</summary>
-    internal static int Hold()
-    {
-        const nint Ignore = 1;
-        _ = Libc.Signal(Constants.SigChild, Ignore);
-        while (true)
-        {
-            _ = Libc.Pause();
-        }
     }
 
     /// <summary>unshare(CLONE_NEWPID) holds for the children of one thread, so the thread lives for this only.</summary>
@@ -70,7 +62,7 @@ internal sealed class PodPidNamespace(Reaper reaper)
 
             try
             {
-                return reaper.Spawn(() => ChildProcess.Spawn("/proc/self/exe", ["vks-pod", HolderVerb], nothing, nothing, nothing)).Pid;
+                return reaper.Spawn(() => ChildProcess.Spawn(HolderProgram, ["vks-pod", HolderVerb], nothing, nothing, nothing)).Pid;
             }
             finally
             {

@@ -25,7 +25,7 @@ internal sealed class PodUserNamespace(Crun crun, PodPersonality personality)
 {
     private const string Id = "pod";
     private const string Folder = "/run/vks/pod";
-    private const string Program = "/init";
+    private const string Program = PodPidNamespace.HolderProgram;
     private readonly Lock _lock = new();
     private Task<UserNamespaceHolder>? _holder;
 
@@ -67,7 +67,8 @@ internal sealed class PodUserNamespace(Crun crun, PodPersonality personality)
         [
             new OciMount("/proc", "proc", "proc", ["nosuid", "noexec", "nodev"]),
             new OciMount("/dev", "tmpfs", "tmpfs", ["nosuid", "noexec", "mode=755", "size=64k"]),
-            new OciMount(Program, "bind", Program, ["bind", "ro"]),
+            // The flags of the mount it lies on: a user namespace may not take them off.
+            new OciMount(Program, "bind", Program, ["bind", "ro", "nosuid", "nodev"]),
         ],
         Linux = new OciLinux
         {

@@ -12,11 +12,26 @@ internal static unsafe class Descriptors
         return Libc.Status(fd, "", EmptyPath, StatusType, status) == 0 && (*(ushort*)(status + ModeOffset) & TypeMask) == Pipe;
     }
 
-    /// <summary>A pipe; both ends block.</summary>
-    internal static (int Reader, int Writer) Pipe()
+    /// <summary>A pipe, both ends alike.</summary>
+    internal static (int Reader, int Writer) Pipe(bool nonBlocking = false)
     {
         int* ends = stackalloc int[2];
-        return Libc.Pipe(ends, Constants.OpenCloseOnExec) == 0 ? (ends[0], ends[1]) : throw SystemError.Last("Making a pipe");
+        return Libc.Pipe(ends, Constants.OpenCloseOnExec | (nonBlocking ? Constants.OpenNonBlocking : 0)) == 0 ? (ends[0], ends[1]) : throw SystemError.Last("Making a pipe");
+    }
+
+    /// <summary>Reads what a non-blocking descriptor has now, up to the buffer's length; gives how much that was.</summary>
+    internal static int ReadAvailable(int fd, Span<byte> buffer)
+    {
+        var length = 0;
+        fixed (byte* start = buffer)
+        {
+            while (length < buffer.Length && Libc.Read(fd, start + length, (nuint)(buffer.Length - length)) is var got and > 0)
+            {
+                length += (int)got;
+            }
+        }
+
+        return length;
     }
 
     /// <summary>/dev/null, for reading and writing.</summary>

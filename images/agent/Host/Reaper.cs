@@ -85,6 +85,16 @@ internal sealed unsafe class Reaper : IDisposable
         }
     }
 
+    /// <summary>A descriptor of a process we wait for, pidfd_open(2), close-on-exec; negative when it has ended.</summary>
+    internal int Open(int pid)
+    {
+        const int PidfdOpenCall = 434;
+        lock (_lock)
+        {
+            return _waiters.ContainsKey(pid) ? (int)Libc.SystemCall(PidfdOpenCall, pid, 0, 0, 0) : -1;
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _spawned.Dispose();
 
