@@ -13,7 +13,7 @@ internal sealed partial class ApiServerProbe : IDisposable
     /// One that says nothing may only be slow, as are then mostly all of them: the address would go round, and each turn costs all clients a handshake, by which
     /// everything gets slower. This short, so that one that hangs has given the address up before ten seconds are over.
     /// </summary>
-    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(7);
 
     private static readonly TimeSpan s_every = TimeSpan.FromMilliseconds(500);
 

@@ -21,7 +21,13 @@ public sealed class RolloutTests(ITestOutputHelper output)
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task One_member_becomes_three_all_are_replaced_and_one_is_left_while_a_writer_loses_nothing()
+    public Task One_member_becomes_three_all_are_replaced_and_one_is_left_while_a_writer_loses_nothing() => RunAsync(["is a learner", "is told to leave"]);
+
+    // Each kill costs a run's beginning, which asks all hosts: more than the usual run has time for.
+    [Fact(Explicit = true)]
+    public Task A_replacement_survives_a_kill_in_every_step() => RunAsync(s_steps);
+
+    private async Task RunAsync(string[] kills)
     {
         await using RolloutLab lab = await RolloutLab.CreateAsync(4);
         await BeginAsync(lab);
@@ -32,11 +38,11 @@ public sealed class RolloutTests(ITestOutputHelper output)
         await ChangeAsync(lab, load, "1 -> 3", 3, "tiny", null);
         Assert.Equal(["demo-1 started false", "demo-2 started false", "demo-3 started false"], await lab.EtcdAsync());
 
-        // Killed in every step of a member's coming and of another's going, as by an accident; the next run goes on.
+        // Killed in the middle of a member's coming and of another's going, as by an accident; the next run goes on.
         await lab.WriteAsync(3, "small", lab.OtherPrograms());
         long begin = Stopwatch.GetTimestamp();
-        await KillThroughAsync(lab);
-        output.WriteLine($"{s_steps.Length} kills in {Stopwatch.GetElapsedTime(begin).TotalSeconds:0} s");
+        await KillThroughAsync(lab, kills);
+        output.WriteLine($"{kills.Length} kills in {Stopwatch.GetElapsedTime(begin).TotalSeconds:0} s");
         (int unfinished, string screen) = await lab.RunAsync("rollout", "status");
         Assert.True(unfinished == 1 && screen.Contains("next: ", StringComparison.Ordinal), screen);
 
@@ -92,9 +98,9 @@ public sealed class RolloutTests(ITestOutputHelper output)
     }
 
     /// <summary>Kills a run soon after it has told of a step that no run before was killed after: in the middle of what comes next.</summary>
-    private static async Task KillThroughAsync(RolloutLab lab)
+    private static async Task KillThroughAsync(RolloutLab lab, string[] kills)
     {
-        List<string> left = [.. s_steps];
+        List<string> left = [.. kills];
         while (left.Count > 0)
         {
             await using SupervisorProcess run = lab.Start("apply");
