@@ -48,8 +48,9 @@ public sealed class LeaderTests(ClusterLab lab, ITestOutputHelper output)
         Assert.Equal("6", await lab.FieldAsync("resourcequota/supervisor", ".spec.hard.pods", "mortal"));
         Assert.Equal("supervisor-edit supervisor-owner supervisor-view", await lab.FieldAsync("rolebindings", ".items[*].metadata.name", "mortal"));
 
+        await using WriteGate second = await WriteGate.OpenAsync(lab.Server, lab.Folder, "mortal");
         List<string> removal = await KillThroughAsync(
-            gate,
+            second,
             () => lab.KubectlAsync("delete", "supervisornamespace", "mortal", "--wait=false"),
             async () => await FindAsync<SupervisorNamespace>() is null);
         Assert.Null(await FindAsync<V1Namespace>());
@@ -61,7 +62,7 @@ public sealed class LeaderTests(ClusterLab lab, ITestOutputHelper output)
         Assert.Empty(made.Except(life));
         Assert.Contains(life, static kind => kind.EndsWith(" supervisornamespaces", StringComparison.Ordinal));
         Assert.Contains(life, static kind => kind.EndsWith(" supervisornamespaces/status", StringComparison.Ordinal));
-        string[] removed = ["DELETE namespaces", "DELETE clusterroles", "DELETE clusterrolebindings"];
+        string[] removed = ["POST resourcequotas", "PATCH supervisornamespaces", "DELETE namespaces", "DELETE clusterroles", "DELETE clusterrolebindings"];
         Assert.Empty(removed.Except(removal));
     }
 
