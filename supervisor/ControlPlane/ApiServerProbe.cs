@@ -9,8 +9,13 @@ internal sealed partial class ApiServerProbe : IDisposable
     /// <summary>While etcd chooses a leader (one to two seconds) no API server is ready, and moving the address would not help.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(4);
 
+    /// <summary>
+    /// One that says nothing may only be slow, as are then mostly all of them: the address would go round, and each turn costs all clients a handshake, by which
+    /// everything gets slower. This short, so that one that hangs has given the address up before ten seconds are over.
+    /// </summary>
+    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(7);
+
     private static readonly TimeSpan s_every = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(2);
 
     /// <summary>A late answer is a sign of life as well; and a question that is given up costs one more handshake, by which a slow server gets slower.</summary>
     private static readonly TimeSpan s_lateAnswer = TimeSpan.FromSeconds(20);
@@ -25,7 +30,7 @@ internal sealed partial class ApiServerProbe : IDisposable
     private readonly TimeProvider _time;
     private readonly long _begin;
     private readonly HttpClient _client;
-    private readonly HealthJudge _ready = new(s_patience);
+    private readonly HealthJudge _ready = new(s_patience, s_silence);
     private readonly HealthJudge _alive = new(s_patience);
     private int _livedInStart = -1;
     private readonly TaskCompletionSource _firstReady = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -52,7 +57,9 @@ internal sealed partial class ApiServerProbe : IDisposable
     public bool IsReady => _program.IsRunning && _ready.IsHealthy(Now);
 
     /// <summary>Why it does not, or empty.</summary>
-    public string Why => _program.IsRunning ? _ready.Why : "kube-apiserver does not run";
+    public string Why => !_program.IsRunning ? "kube-apiserver does not run"
+        : _ready.Why.Length > 0 || _ready.IsHealthy(Now) ? _ready.Why
+        : $"/readyz: no answer for more than {s_silence.TotalSeconds:0} s";
 
     /// <summary>Its version, <c>v1.20.2</c>; empty until it has told.</summary>
     public string Version { get; private set; } = "";
@@ -92,7 +99,7 @@ internal sealed partial class ApiServerProbe : IDisposable
             return;
         }
 
-        await AskAsync("/readyz", _firstReady.Task.IsCompleted ? s_answer : s_lateAnswer, _ready, stop);
+        await AskAsync("/readyz", _ready, stop);
         if (_ready.Why.Length == 0)
         {
             _firstReady.TrySetResult();
@@ -102,8 +109,14 @@ internal sealed partial class ApiServerProbe : IDisposable
             return;
         }
 
+        if (_ready.IsHealthy(Now))
+        {
+            // Whether it is ready is asked again first: another question takes a slow one time.
+            return;
+        }
+
         // Without etcd it cannot be ready, and starting it anew would not give it one.
-        await AskAsync("/livez?exclude=etcd", s_lateAnswer, _alive, stop);
+        await AskAsync("/livez?exclude=etcd", _alive, stop);
         if (_alive.Why.Length == 0)
         {
             _livedInStart = _program.State.Starts;
@@ -138,27 +151,26 @@ internal sealed partial class ApiServerProbe : IDisposable
         }
     }
 
-    private async Task AskAsync(string path, TimeSpan patience, HealthJudge judge, CancellationToken stop)
+    private async Task AskAsync(string path, HealthJudge judge, CancellationToken stop)
     {
         TimeSpan asked = Now;
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        limit.CancelAfter(patience);
         try
         {
-            using HttpResponseMessage answer = await _client.GetAsync(new Uri(path, UriKind.Relative), limit.Token);
+            using HttpResponseMessage answer = await _client.GetAsync(new Uri(path, UriKind.Relative), stop);
             if (answer.IsSuccessStatusCode)
             {
                 judge.Good(asked);
             }
             else
             {
-                string text = await answer.Content.ReadAsStringAsync(limit.Token);
+                string text = await answer.Content.ReadAsStringAsync(stop);
                 judge.Bad(Now, $"{path} gave {(int)answer.StatusCode}: {string.Join(", ", text.Split('\n').Where(static line => line.StartsWith("[-]", StringComparison.Ordinal)))}");
             }
         }
         catch (Exception problem) when (problem is HttpRequestException || (problem is OperationCanceledException && !stop.IsCancellationRequested))
         {
-            judge.Bad(Now, problem is HttpRequestException ? $"{path}: {problem.Message}" : $"{path}: no answer within {patience.TotalSeconds:0} s");
+            judge.Bad(
+                Now, problem is HttpRequestException ? $"{path}: {problem.Message}" : $"{path}: no answer within {s_lateAnswer.TotalSeconds:0} s", silent: problem is not HttpRequestException);
         }
     }
 }

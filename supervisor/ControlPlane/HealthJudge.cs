@@ -2,12 +2,21 @@ namespace Vks.Supervisor.ControlPlane;
 
 /// <summary>Whether something counts as healthy, from what probes of it gave. Pure; times are a monotonic clock's.</summary>
 /// <param name="patience">Healthy is what answered well no longer ago than this: one bad answer is no illness, and a judge that stood still for a while knows nothing good.</param>
-internal sealed class HealthJudge(TimeSpan patience)
+/// <param name="silence">The same for what has given no bad answer since, but none at all: it may only be slow. Not shorter than <paramref name="patience"/>.</param>
+internal sealed class HealthJudge(TimeSpan patience, TimeSpan silence)
 {
     private readonly Lock _lock = new();
     private TimeSpan? _lastGood;
     private TimeSpan? _badSince;
+    private bool _refused;
     private string _why = "not looked at yet";
+
+    /// <summary>One that takes silence for a bad answer.</summary>
+    /// <param name="patience">Healthy is what answered well no longer ago than this.</param>
+    public HealthJudge(TimeSpan patience)
+        : this(patience, patience)
+    {
+    }
 
     /// <summary>What the last bad probe gave; empty while all is well.</summary>
     public string Why
@@ -29,6 +38,7 @@ internal sealed class HealthJudge(TimeSpan patience)
         {
             _lastGood = asked;
             _badSince = null;
+            _refused = false;
             _why = "";
         }
     }
@@ -37,11 +47,13 @@ internal sealed class HealthJudge(TimeSpan patience)
     /// <param name="now">The time.</param>
     /// <param name="why">What came back.</param>
     /// <param name="certain">It is known not to be there at all: no patience.</param>
-    public void Bad(TimeSpan now, string why, bool certain = false)
+    /// <param name="silent">No answer came, in time or at all.</param>
+    public void Bad(TimeSpan now, string why, bool certain = false, bool silent = false)
     {
         lock (_lock)
         {
             _badSince ??= now;
+            _refused |= !silent;
             _why = why;
             if (certain)
             {
@@ -56,7 +68,7 @@ internal sealed class HealthJudge(TimeSpan patience)
     {
         lock (_lock)
         {
-            return _lastGood is { } last && now - last <= patience;
+            return _lastGood is { } last && now - last <= (_refused ? patience : silence);
         }
     }
 

@@ -8,12 +8,15 @@ internal sealed class CertificateAuthority : IDisposable
 {
     private static readonly TimeSpan s_lifetime = TimeSpan.FromDays(3653);
 
-    /// <summary>Clocks of hosts differ; a certificate is good from somewhat before it was made.</summary>
+    /// <summary>Clocks of hosts differ; an authority is good from somewhat before it was made.</summary>
     private static readonly TimeSpan s_backdate = TimeSpan.FromMinutes(5);
 
     private readonly X509Certificate2 _certificate;
 
     private CertificateAuthority(X509Certificate2 certificate) => _certificate = certificate;
+
+    /// <summary>When it begins to be good, and with it all that it signs.</summary>
+    public DateTimeOffset Begin => new(_certificate.NotBefore);
 
     /// <summary>Makes a new one and writes <c>NAME.crt</c> and <c>NAME.key</c>.</summary>
     /// <param name="folder">Where to.</param>
@@ -81,8 +84,9 @@ internal sealed class CertificateAuthority : IDisposable
         byte[] serial = RandomNumberGenerator.GetBytes(16);
         serial[0] &= 0x7f;
         DateTimeOffset end = new[] { now + lifetime, new DateTimeOffset(_certificate.NotAfter) }.Min();
-        DateTimeOffset begin = new[] { now - s_backdate, new DateTimeOffset(_certificate.NotBefore) }.Max();
-        using X509Certificate2 certificate = request.Create(_certificate, begin, end, serial);
+
+        // Not from now: a member whose clock is ahead would make certificates that nobody else takes, and one whose clock is behind would take nobody's new ones.
+        using X509Certificate2 certificate = request.Create(_certificate, Begin, end, serial);
 
         string place = Path.Combine(folder, wanted.Name);
         PrivateFiles.Write(place + ".key", key.ExportECPrivateKeyPem() + "\n", secret: true);

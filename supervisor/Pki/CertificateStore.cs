@@ -57,7 +57,7 @@ internal sealed class CertificateStore(string folder, TimeSpan lifetime, TimePro
             DateTimeOffset now = time.GetUtcNow();
             DateTimeOffset end = new(found.NotAfter);
             return !authority.Signed(found) ? "signed by another authority"
-                : now < new DateTimeOffset(found.NotBefore) ? "not good yet"
+                : now < new DateTimeOffset(found.NotBefore) && authority.Begin < new DateTimeOffset(found.NotBefore) ? "not good yet"
                 : end - now < lifetime / 3 ? $"ends {end:u}"
                 : !Says(found, wanted) ? "its names have changed"
                 : "";

@@ -228,15 +228,16 @@ internal sealed class RolloutRun(
                 Retire(step.Member);
                 return null;
             case RolloutStep.Tell:
-                return await etcd.TellAsync(step.Member, cancellationToken);
+                return Told(await etcd.TellAsync(step.Member, cancellationToken), $"{step.Member}: is told to leave");
             case RolloutStep.AwaitQuiet:
                 return "it still serves the API, or nobody else has the floating address yet";
             case RolloutStep.MoveLeader move:
-                return await etcd.MoveLeaderAsync(Booked(step).Ip, move.To, cancellationToken);
+                return Told(await etcd.MoveLeaderAsync(Booked(step).Ip, move.To, cancellationToken), $"{step.Member}: leads etcd no longer");
             case RolloutStep.RemoveFromEtcd remove:
                 return Told(await etcd.RemoveAsync(remove.Id, cancellationToken), $"{step.Member}: is out of etcd");
             case RolloutStep.Stop:
                 await reach(Booked(step).Host).StopAsync(Booked(step).File, cancellationToken);
+                tell($"{step.Member}: has stopped");
                 return null;
             case RolloutStep.Forget:
                 await reach(Booked(step).Host).RemoveAsync(Booked(step).File, cancellationToken);

@@ -37,6 +37,9 @@ internal sealed class ControlPlaneLab : IAsyncDisposable
     /// <summary>Members' numbers.</summary>
     public IEnumerable<int> Numbers => Enumerable.Range(1, Count);
 
+    /// <summary>How far a member's clock is from the true time, where it is.</summary>
+    public Dictionary<int, TimeSpan> Skews { get; } = [];
+
     /// <summary>Makes hosts, certificates and settings; nothing runs.</summary>
     /// <param name="count">How many members.</param>
     /// <param name="more">More lines of every member's settings.</param>
@@ -44,7 +47,9 @@ internal sealed class ControlPlaneLab : IAsyncDisposable
     {
         string programs = await KubernetesPrograms.FolderAsync();
         ControlPlaneLab lab = new(await TestHosts.CreateAsync(count), programs, count);
-        AuthorityFiles.Ensure(Path.Combine(lab.Directory, "pki"), lab.Hosts.Name, TimeProvider.System.GetUtcNow());
+
+        // Two days old, as a control plane mostly is when something befalls it.
+        AuthorityFiles.Ensure(Path.Combine(lab.Directory, "pki"), lab.Hosts.Name, TimeProvider.System.GetUtcNow() - TimeSpan.FromDays(2));
         foreach (int number in lab.Numbers)
         {
             lab.WriteSettings(number, more);
@@ -114,7 +119,7 @@ internal sealed class ControlPlaneLab : IAsyncDisposable
 
         // Not what an earlier run has said.
         return state is not null && _running.TryGetValue(number, out SupervisorProcess? process) && state.ProcessId == process.Pid
-            && TimeProvider.System.GetUtcNow() - state.At < TimeSpan.FromSeconds(3)
+            && (TimeProvider.System.GetUtcNow() + Skews.GetValueOrDefault(number) - state.At).Duration() < TimeSpan.FromSeconds(3)
             ? state
             : null;
     }
@@ -147,13 +152,14 @@ internal sealed class ControlPlaneLab : IAsyncDisposable
         }
     }
 
-    /// <summary>A person with all rights, from the fabric.</summary>
+    /// <summary>A person with all rights.</summary>
     /// <param name="address">The member's address, or the floating one.</param>
     /// <param name="timeout">How long one answer is waited for.</param>
-    public HttpClient Client(string address, TimeSpan timeout)
+    /// <param name="space">The namespace in which the person is; null for the fabric's.</param>
+    public HttpClient Client(string address, TimeSpan timeout, string? space = null)
     {
         SocketsHttpHandler handler = MutualTls.Client(Path.Combine(Directory, "pki", "ca.crt"), Path.Combine(Folder(1), "pki", MemberCertificates.Admin));
-        handler.ConnectCallback = Hosts.ConnectAsync;
+        handler.ConnectCallback = (context, cancellationToken) => TestHosts.ConnectFromAsync(space ?? Hosts.Fabric, context, cancellationToken);
         handler.ConnectTimeout = timeout;
         return new HttpClient(handler) { BaseAddress = new Uri($"https://{address}:{MemberSettings.ApiPort}"), Timeout = timeout };
     }

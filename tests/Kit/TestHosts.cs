@@ -72,6 +72,42 @@ internal sealed class TestHosts : IAsyncDisposable
     /// <summary>Pulls a host's cable, or plugs it in again. The host's own end keeps its addresses.</summary>
     public Task CableAsync(int number, bool plugged) => InAsync(Fabric, "ip", "link", "set", Cable(number), plugged ? "up" : "down");
 
+    /// <summary>Makes a zone of a host: it and clients beside it are on a switch of their own, which one link joins to all others.</summary>
+    public async Task ZoneAsync(int number)
+    {
+        string zone = string.Create(CultureInfo.InvariantCulture, $"zone-{number}");
+        string inner = string.Create(CultureInfo.InvariantCulture, $"down-{number}");
+        string clients = string.Create(CultureInfo.InvariantCulture, $"client-{number}");
+        await InAsync(Fabric, "ip", "link", "add", zone, "type", "bridge");
+        await InAsync(Fabric, "ip", "link", "set", zone, "up");
+        await InAsync(Fabric, "ip", "link", "add", Uplink(number), "type", "veth", "peer", "name", inner);
+        await InAsync(Fabric, "ip", "link", "set", Uplink(number), "master", "bridge", "up");
+        await InAsync(Fabric, "ip", "link", "set", inner, "master", zone, "up");
+        await InAsync(Fabric, "ip", "link", "set", Cable(number), "master", zone);
+
+        await IpAsync("netns", "add", ClientsOf(number));
+        await IpAsync("link", "add", clients, "netns", Fabric, "type", "veth", "peer", "name", Link, "netns", ClientsOf(number));
+        await InAsync(Fabric, "ip", "link", "set", clients, "master", zone, "up");
+        await InAsync(ClientsOf(number), "ip", "address", "add", string.Create(CultureInfo.InvariantCulture, $"{Subnet}.{240 + number}/24"), "dev", Link);
+        await InAsync(ClientsOf(number), "ip", "link", "set", Link, "up");
+    }
+
+    /// <summary>The namespace of clients in the zone of a host.</summary>
+    public string ClientsOf(int number) => string.Create(CultureInfo.InvariantCulture, $"{Name}-z{number}");
+
+    /// <summary>Cuts the link between a zone and all others, or mends it.</summary>
+    public Task ZoneLinkAsync(int number, bool plugged) => InAsync(Fabric, "ip", "link", "set", Uplink(number), plugged ? "up" : "down");
+
+    /// <summary>Cuts the link between two zones, or mends it; both still reach everybody else. Neither is told: what they send each other does not arrive.</summary>
+    public async Task LinkBetweenAsync(int one, int other, bool plugged)
+    {
+        // A bridge does not forward from one isolated port to another.
+        foreach (int number in new[] { one, other })
+        {
+            await InAsync(Fabric, "ip", "link", "set", Uplink(number), "type", "bridge_slave", "isolated", plugged ? "off" : "on");
+        }
+    }
+
     /// <summary>Runs a program in a namespace; the test fails when it does.</summary>
     public static async Task<string> InAsync(string space, params string[] command)
     {
@@ -88,9 +124,12 @@ internal sealed class TestHosts : IAsyncDisposable
     });
 
     /// <summary>A client's connections, from the namespace of the bridge.</summary>
-    public async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    public ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken) => ConnectFromAsync(Fabric, context, cancellationToken);
+
+    /// <summary>A client's connections, from a namespace.</summary>
+    public static async ValueTask<Stream> ConnectFromAsync(string space, SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
-        Socket socket = await WithinAsync(Fabric, static () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
+        Socket socket = await WithinAsync(space, static () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
         try
         {
             await socket.ConnectAsync(IPAddress.Parse(context.DnsEndPoint.Host), context.DnsEndPoint.Port, cancellationToken);
@@ -128,6 +167,8 @@ internal sealed class TestHosts : IAsyncDisposable
     }
 
     private static string Cable(int number) => string.Create(CultureInfo.InvariantCulture, $"to-{number}");
+
+    private static string Uplink(int number) => string.Create(CultureInfo.InvariantCulture, $"up-{number}");
 
     private static async Task<string> PidsAsync(string space) =>
         (await Cli.Wrap("ip").WithArguments(["netns", "pids", space]).WithValidation(CommandResultValidation.None).ExecuteBufferedAsync()).StandardOutput;

@@ -16,6 +16,7 @@ internal sealed class WriteGate : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly HttpClient _server;
     private readonly string _about;
+    private readonly HashSet<string> _kinds = [];
     private TaskCompletionSource<string>? _held;
     private TaskCompletionSource _release = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _after;
@@ -64,10 +65,10 @@ internal sealed class WriteGate : IAsyncDisposable
         return gate;
     }
 
-    /// <summary>Holds the next write.</summary>
+    /// <summary>Holds the next write of a kind (verb and resource) of which none was held yet.</summary>
     /// <param name="after">When the server has done it, and not before it has it.</param>
-    /// <returns>Completes with verb and path of the write once it is held.</returns>
-    public Task<string> HoldNext(bool after)
+    /// <returns>Completes with the kind of the write once it is held: <c>POST limitranges</c>, <c>PUT supervisornamespaces/status</c>.</returns>
+    public Task<string> HoldNew(bool after)
     {
         _after = after;
         _release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -98,10 +99,11 @@ internal sealed class WriteGate : IAsyncDisposable
         using StreamReader reader = new(asked.Body);
         string body = await reader.ReadToEndAsync(context.RequestAborted);
         string path = asked.Path + asked.QueryString;
-        TaskCompletionSource<string>? held = IsWrite(asked.Method, path, body) ? Interlocked.Exchange(ref _held, null) : null;
+        string kind = Kind(asked);
+        TaskCompletionSource<string>? held = IsWrite(asked.Method, path, body) ? ToHold(kind) : null;
         if (held is not null && !_after)
         {
-            await HoldAsync(held, context, $"{asked.Method} {path}");
+            await HoldAsync(held, context, kind);
             return;
         }
 
@@ -115,7 +117,7 @@ internal sealed class WriteGate : IAsyncDisposable
         using HttpResponseMessage answer = await _server.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, context.RequestAborted);
         if (held is not null)
         {
-            await HoldAsync(held, context, $"{asked.Method} {path}");
+            await HoldAsync(held, context, kind);
             return;
         }
 
@@ -129,6 +131,29 @@ internal sealed class WriteGate : IAsyncDisposable
             await context.Response.Body.WriteAsync(buffer.AsMemory(0, count), context.RequestAborted);
             await context.Response.Body.FlushAsync(context.RequestAborted);
         }
+    }
+
+    private TaskCompletionSource<string>? ToHold(string kind)
+    {
+        lock (_kinds)
+        {
+            if (_held is not { } held || !_kinds.Add(kind))
+            {
+                return null;
+            }
+
+            _held = null;
+            return held;
+        }
+    }
+
+    // /api/VERSION/… or /apis/GROUP/VERSION/…, then namespaces/NAME/ for what is in one, then resource/name/subresource.
+    private static string Kind(HttpRequest asked)
+    {
+        string[] parts = asked.Path.Value!.Split('/', StringSplitOptions.RemoveEmptyEntries);
+        parts = parts[(parts[0] == "api" ? 2 : 3)..];
+        parts = parts is ["namespaces", _, _, ..] ? parts[2..] : parts;
+        return parts is [var resource, _, var part, ..] ? $"{asked.Method} {resource}/{part}" : $"{asked.Method} {parts.FirstOrDefault()}";
     }
 
     private async Task HoldAsync(TaskCompletionSource<string> held, HttpContext context, string what)

@@ -17,6 +17,7 @@ internal sealed class WriteLoad : IAsyncDisposable
     private readonly ConcurrentQueue<(int Number, long At)> _acknowledged = [];
     private readonly string _label = string.Create(CultureInfo.InvariantCulture, $"w{Random.Shared.Next():x8}");
     private readonly Task _running;
+    private readonly ConcurrentQueue<(DateTimeOffset At, string What)> _problems = [];
     private string _lastProblem = "";
 
     private WriteLoad(HttpClient client)
@@ -30,6 +31,9 @@ internal sealed class WriteLoad : IAsyncDisposable
 
     /// <summary>What came back when a write failed last.</summary>
     public string LastProblem => Volatile.Read(ref _lastProblem);
+
+    /// <summary>Each write that failed in the last minutes: when, and what came back.</summary>
+    public string Problems() => string.Join('\n', _problems.Select(static problem => $"{problem.At:HH:mm:ss.fff} {problem.What}"));
 
     /// <summary>Begins to write.</summary>
     /// <param name="client">Where to; its timeout is how long one write is waited for.</param>
@@ -121,16 +125,26 @@ internal sealed class WriteLoad : IAsyncDisposable
                 }
                 else
                 {
-                    Volatile.Write(ref _lastProblem, $"{answer.StatusCode}: {await answer.Content.ReadAsStringAsync(_stop.Token)}");
+                    Failed($"{answer.StatusCode}: {await answer.Content.ReadAsStringAsync(_stop.Token)}");
                 }
 
                 await Task.Delay(s_pace, _stop.Token);
             }
             catch (Exception problem) when (problem is HttpRequestException or OperationCanceledException or IOException)
             {
-                Volatile.Write(ref _lastProblem, problem.Message);
+                Failed($"{problem.Message} {problem.InnerException?.Message}");
                 await Task.WhenAny(Task.Delay(s_pace, _stop.Token));
             }
+        }
+    }
+
+    private void Failed(string what)
+    {
+        Volatile.Write(ref _lastProblem, what);
+        _problems.Enqueue((TimeProvider.System.GetUtcNow(), what));
+        while (_problems.Count > 500)
+        {
+            _problems.TryDequeue(out _);
         }
     }
 }

@@ -19,6 +19,23 @@ public sealed class HealthJudgeTests
     }
 
     [Fact]
+    public void Silence_has_eight_seconds_unless_a_bad_answer_came_before_it()
+    {
+        HealthJudge judge = new(Seconds(4), Seconds(8));
+        judge.Good(Seconds(10));
+        judge.Bad(Seconds(13), "no answer", silent: true);
+
+        Assert.True(judge.IsHealthy(Seconds(18)));
+        Assert.False(judge.IsHealthy(Seconds(18.1)));
+
+        judge.Bad(Seconds(14), "leaderless");
+        judge.Bad(Seconds(15), "no answer", silent: true);
+        Assert.False(judge.IsHealthy(Seconds(15)));
+        judge.Good(Seconds(16));
+        Assert.True(judge.IsHealthy(Seconds(23)));
+    }
+
+    [Fact]
     public void What_is_known_to_be_gone_is_ill_at_once()
     {
         _judge.Good(Seconds(10));

@@ -12,9 +12,9 @@ internal sealed class MemberFaults(ControlPlaneLab lab)
     /// <summary>Every fault by its name.</summary>
     public static IReadOnlyList<string> Names { get; } =
     [
-        "kill -9 of the holder", "kill -9 of another member", "kill -9 of the holder's kube-apiserver", "kill -9 of the holder's etcd",
+        "kill -9 of the holder", "kill -9 of another member", "kill -9 of the holder's kube-apiserver", "kill -9 of the holder's etcd", "holder's kube-apiserver hangs",
         "holder stopped (SIGSTOP) with all its programs", "holder stopped (SIGSTOP), its programs go on", "holder's cable pulled", "another's cable pulled",
-        "holder's etcd disk full", "holder told to stop (SIGTERM)",
+        "holder's etcd disk full", "holder told to stop (SIGTERM)", .. LinkFaults.Names, .. ClockFaults.Names,
     ];
 
     /// <summary>Does it. What it gives mends it.</summary>
@@ -32,11 +32,14 @@ internal sealed class MemberFaults(ControlPlaneLab lab)
                 await lab.Process(other).KillAsync();
                 return () => AgainAsync(other);
             case "kill -9 of the holder's kube-apiserver":
-                Kill(holder, "kube-apiserver");
+                Signal(holder, "kube-apiserver", LibC.SIGKILL);
                 return () => lab.ReadyAsync(holder);
             case "kill -9 of the holder's etcd":
-                Kill(holder, "etcd");
+                Signal(holder, "etcd", LibC.SIGKILL);
                 return () => lab.ReadyAsync(holder);
+            case "holder's kube-apiserver hangs":
+                Signal(holder, "kube-apiserver", LibC.SIGSTOP);
+                return () => AnswersAsync(holder);
             case "holder stopped (SIGSTOP) with all its programs":
                 lab.Process(holder).Signal(LibC.SIGSTOP, group: true);
                 return () => ContinueAsync(holder, group: true);
@@ -55,7 +58,7 @@ internal sealed class MemberFaults(ControlPlaneLab lab)
                 Assert.Equal(0, await lab.Process(holder).StopAsync());
                 return () => AgainAsync(holder);
             default:
-                throw new ArgumentException($"there is no fault '{name}'", nameof(name));
+                return LinkFaults.Names.Contains(name) ? await new LinkFaults(lab).DoAsync(name, holder) : await new ClockFaults(lab).DoAsync(name, holder);
         }
     }
 
@@ -65,10 +68,16 @@ internal sealed class MemberFaults(ControlPlaneLab lab)
         await lab.ReadyAsync(number);
     }
 
-    private void Kill(int number, string program)
+    private void Signal(int number, string program, int signal)
     {
         int pid = lab.State(number)!.Programs.Single(one => one.Name == program).ProcessId;
-        Assert.Equal(0, LibC.kill(pid, LibC.SIGKILL));
+        Assert.Equal(0, LibC.kill(pid, signal));
+    }
+
+    private async Task AnswersAsync(int number)
+    {
+        Signal(number, "kube-apiserver", LibC.SIGCONT);
+        await lab.ReadyAsync(number);
     }
 
     private async Task ContinueAsync(int number, bool group)

@@ -39,6 +39,27 @@ public sealed class CertificateStoreTests : IDisposable
     }
 
     [Fact]
+    public void A_certificate_that_was_made_by_a_clock_a_year_ahead_is_good_now()
+    {
+        FakeTimeProvider ahead = new(_time.GetUtcNow() + TimeSpan.FromDays(365));
+        new CertificateStore(_folder, s_life, ahead).Ensure([_server]);
+
+        using X509Certificate2 made = X509CertificateLoader.LoadCertificateFromFile(Path.Combine(_folder, "server.crt"));
+        Assert.True(made.NotBefore <= _time.GetUtcNow().LocalDateTime, $"good from {made.NotBefore:u} on");
+        Assert.Empty(Store.Ensure([_server]));
+    }
+
+    [Fact]
+    public void A_clock_before_the_authoritys_beginning_makes_no_certificate_twice()
+    {
+        FakeTimeProvider behind = new(_time.GetUtcNow() - TimeSpan.FromDays(1));
+        CertificateStore store = new(_folder, s_life, behind);
+        store.Ensure([_server]);
+
+        Assert.Empty(store.Ensure([_server]));
+    }
+
+    [Fact]
     public void A_certificate_whose_names_have_changed_or_whose_key_is_another_is_made_anew()
     {
         Store.Ensure([_server]);

@@ -12,10 +12,22 @@ public sealed class RolloutTests(ITestOutputHelper output)
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
+    private static readonly TimeSpan s_step = TimeSpan.FromMinutes(3);
+
+    /// <summary>What is told of the steps of a replacement, in their order; two of them are not always there: etcd's leader moves only away from who leads it, and the files are settled at the end.</summary>
+    private static readonly string[] s_steps =
+        ["comes on", "is a learner", "has started", "has caught up", "serves the API", "leaves", "is told to leave", "is out of etcd", "has stopped", "is gone"];
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task One_member_becomes_three_all_are_replaced_and_one_is_left_while_a_writer_loses_nothing()
+    public Task One_member_becomes_three_all_are_replaced_and_one_is_left_while_a_writer_loses_nothing() => RunAsync(["is a learner", "is told to leave"]);
+
+    // Each kill costs a run's beginning, which asks all hosts: more than the usual run has time for.
+    [Fact(Explicit = true)]
+    public Task A_replacement_survives_a_kill_in_every_step() => RunAsync(s_steps);
+
+    private async Task RunAsync(string[] kills)
     {
         await using RolloutLab lab = await RolloutLab.CreateAsync(4);
         await BeginAsync(lab);
@@ -26,16 +38,13 @@ public sealed class RolloutTests(ITestOutputHelper output)
         await ChangeAsync(lab, load, "1 -> 3", 3, "tiny", null);
         Assert.Equal(["demo-1 started false", "demo-2 started false", "demo-3 started false"], await lab.EtcdAsync());
 
-        // Killed in the middle of a member's coming, as by an accident; the next run goes on.
+        // Killed in the middle of a member's coming and of another's going, as by an accident; the next run goes on.
         await lab.WriteAsync(3, "small", lab.OtherPrograms());
-        await using (SupervisorProcess killed = lab.Start("apply"))
-        {
-            await UntilAsync(() => killed.Log.Contains("demo-4: is a learner", StringComparison.Ordinal), killed, lab);
-            await killed.KillAsync();
-        }
-
+        long begin = Stopwatch.GetTimestamp();
+        await KillThroughAsync(lab, kills);
+        output.WriteLine($"{kills.Length} kills in {Stopwatch.GetElapsedTime(begin).TotalSeconds:0} s");
         (int unfinished, string screen) = await lab.RunAsync("rollout", "status");
-        Assert.True(unfinished == 1 && screen.Contains("learner", StringComparison.Ordinal) && screen.Contains("next: demo-4 joins", StringComparison.Ordinal), screen);
+        Assert.True(unfinished == 1 && screen.Contains("next: ", StringComparison.Ordinal), screen);
 
         string told = await ChangeAsync(lab, load, "all three replaced", 3, "small", Path.Combine(lab.Directory, "other-programs"));
         Assert.Contains("demo-6: serves the API", told, StringComparison.Ordinal);
@@ -88,12 +97,27 @@ public sealed class RolloutTests(ITestOutputHelper output)
         return told;
     }
 
+    /// <summary>Kills a run soon after it has told of a step that no run before was killed after: in the middle of what comes next.</summary>
+    private static async Task KillThroughAsync(RolloutLab lab, string[] kills)
+    {
+        List<string> left = [.. kills];
+        while (left.Count > 0)
+        {
+            await using SupervisorProcess run = lab.Start("apply");
+            string? told = null;
+            await UntilAsync(() => (told = left.Find(step => run.Log.Contains(step, StringComparison.Ordinal))) is not null, run, lab);
+            await Task.Delay(Random.Shared.Next(500), Token);
+            await run.KillAsync();
+            left.Remove(told!);
+        }
+    }
+
     private static async Task UntilAsync(Func<bool> condition, SupervisorProcess process, RolloutLab lab)
     {
         long begin = Stopwatch.GetTimestamp();
         while (!condition())
         {
-            Assert.True(!process.HasEnded && Stopwatch.GetElapsedTime(begin) < s_patience, $"{process.Log}\n{lab.Logs()}");
+            Assert.True(!process.HasEnded && Stopwatch.GetElapsedTime(begin) < s_step, $"{process.Log}\n{lab.Logs()}");
             await Task.Delay(TimeSpan.FromMilliseconds(50), Token);
         }
     }
