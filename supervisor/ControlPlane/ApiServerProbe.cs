@@ -3,16 +3,24 @@ using Vks.Supervisor.Pki;
 
 namespace Vks.Supervisor.ControlPlane;
 
-/// <summary>Asks this member's own kube-apiserver whether it is ready, over loopback, twice a second.</summary>
+/// <summary>Asks this member's own kube-apiserver whether it is ready, over loopback, twice a second; less often while it starts.</summary>
 internal sealed partial class ApiServerProbe : IDisposable
 {
     /// <summary>While etcd chooses a leader (one to two seconds) no API server is ready, and moving the address would not help.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(4);
 
     private static readonly TimeSpan s_every = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(2);
 
-    /// <summary>A late answer is a sign of life as well; and a question that is given up costs one more handshake, by which a slow server gets slower.</summary>
+    /// <summary>Longer than <see cref="s_patience"/>: <see cref="IsReady"/> does not wait for it, and a question given up costs a slow server one more handshake.</summary>
+    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(5);
+
+    /// <summary>From one question to the next until it was ready for the first time: each takes from a slow host what the start needs.</summary>
+    private static readonly TimeSpan s_everyInStart = TimeSpan.FromSeconds(3);
+
+    /// <summary>A start that takes longer than this is a slow one.</summary>
+    private static readonly TimeSpan s_quickStart = TimeSpan.FromSeconds(15);
+
+    /// <summary>A late answer is a sign of life as well.</summary>
     private static readonly TimeSpan s_lateAnswer = TimeSpan.FromSeconds(20);
 
     /// <summary>An API server that does not even say that it lives, for this long, hangs.</summary>
@@ -52,7 +60,9 @@ internal sealed partial class ApiServerProbe : IDisposable
     public bool IsReady => _program.IsRunning && _ready.IsHealthy(Now);
 
     /// <summary>Why it does not, or empty.</summary>
-    public string Why => _program.IsRunning ? _ready.Why : "kube-apiserver does not run";
+    public string Why => !_program.IsRunning ? "kube-apiserver does not run"
+        : _ready.Why.Length > 0 || IsReady ? _ready.Why
+        : $"/readyz: the last good answer was to a question more than {s_patience.TotalSeconds:0} s ago";
 
     /// <summary>Its version, <c>v1.20.2</c>; empty until it has told.</summary>
     public string Version { get; private set; } = "";
@@ -71,7 +81,7 @@ internal sealed partial class ApiServerProbe : IDisposable
             try
             {
                 await ProbeAsync(stop);
-                await Task.Delay(s_every, _time, stop);
+                await Task.Delay(_firstReady.Task.IsCompleted || Now < s_quickStart ? s_every : s_everyInStart, _time, stop);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -92,7 +102,7 @@ internal sealed partial class ApiServerProbe : IDisposable
             return;
         }
 
-        await AskAsync("/readyz", _firstReady.Task.IsCompleted ? s_answer : s_lateAnswer, _ready, stop);
+        bool isThere = await AskAsync("/readyz", _firstReady.Task.IsCompleted ? s_answer : s_lateAnswer, _ready, stop);
         if (_ready.Why.Length == 0)
         {
             _firstReady.TrySetResult();
@@ -103,7 +113,15 @@ internal sealed partial class ApiServerProbe : IDisposable
         }
 
         // Without etcd it cannot be ready, and starting it anew would not give it one.
-        await AskAsync("/livez?exclude=etcd", s_lateAnswer, _alive, stop);
+        if (!isThere)
+        {
+            _alive.Bad(Now, _ready.Why);
+        }
+        else
+        {
+            await AskAsync("/livez?exclude=etcd", s_lateAnswer, _alive, stop);
+        }
+
         if (_alive.Why.Length == 0)
         {
             _livedInStart = _program.State.Starts;
@@ -138,7 +156,8 @@ internal sealed partial class ApiServerProbe : IDisposable
         }
     }
 
-    private async Task AskAsync(string path, TimeSpan patience, HealthJudge judge, CancellationToken stop)
+    /// <returns>False when nobody takes a connection there.</returns>
+    private async Task<bool> AskAsync(string path, TimeSpan patience, HealthJudge judge, CancellationToken stop)
     {
         TimeSpan asked = Now;
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
@@ -159,6 +178,9 @@ internal sealed partial class ApiServerProbe : IDisposable
         catch (Exception problem) when (problem is HttpRequestException || (problem is OperationCanceledException && !stop.IsCancellationRequested))
         {
             judge.Bad(Now, problem is HttpRequestException ? $"{path}: {problem.Message}" : $"{path}: no answer within {patience.TotalSeconds:0} s");
+            return problem is not HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError };
         }
+
+        return true;
     }
 }
