@@ -20,7 +20,7 @@ kubernetes=$("$here/../kubernetes/build.sh")
 supervisor_sources() {
     (
         cd "$tree"
-        find supervisor Directory.Build.props Directory.Packages.props global.json -type f -not -name '*.md' -not -path '*/bin/*' -not -path '*/obj/*' -print0 |
+        find supervisor spherelet/Protos/Machines Directory.Build.props Directory.Packages.props global.json -type f -not -name '*.md' -not -path '*/bin/*' -not -path '*/obj/*' -print0 |
             sort -z | xargs -0 sha256sum
         dotnet --version
     )
