@@ -53,7 +53,7 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
 
         using LaunchThread launcher = new();
         using EtcdConnection etcd = new(IPAddress.Loopback, MemberSettings.EtcdPort, settings.PkiDirectory);
-        SupervisedProgram apiServer = Program(MemberPrograms.PlanApiServer(settings), launcher);
+        SupervisedProgram apiServer = Program(MemberPrograms.PlanApiServer(settings, EmulatedProcessor.IsHere), launcher);
         using ApiServerProbe api = new(settings, apiServer, time);
         EtcdProbe store = new(etcd, time);
         Parts parts = new(
