@@ -7,7 +7,7 @@
 #   build.sh rehearsal         the image that guests started in advance try themselves on
 #                                                           -> artifacts/guest/rehearsal.sqfs
 #   build.sh guest             all of the above, with       -> artifacts/guest/artifacts.json
-#   build.sh controlplane      the disk of a control plane member's machine
+#   build.sh controlplane      the disk of a control plane member's machine, listed in artifacts.json, too
 #                                                           -> artifacts/guest/control-plane.sqfs
 #   build.sh demo OUTDIR       the demo image as an OCI layout, tag "demo"
 #
@@ -152,32 +152,43 @@ rehearsal() {
     say "$guest/rehearsal.sqfs, $(($(stat -c %s "$guest/rehearsal.sqfs") / 1024)) KiB"
 }
 
+# write_manifest: artifacts.json from one artifact a line on standard input
 write_manifest() {
     local file=$guest/.artifacts.json.tmp
-    {
-        printf '{\n  "artifacts": [\n'
-        printf '    %s,\n' "$(cat "$kernel_dir/artifact.json")" "$(cat "$agent_dir/artifact.json")" "$(cat "$crun_dir/artifact.json")" "$(cat "$enter_dir/artifact.json")"
-        printf '    {"name":"initramfs.cpio","part":"initramfs","version":"%s","sha256":"%s","size":%d},\n' \
-            "$(sed -n 's/.*"version":"\([^"]*\)".*/\1/p' "$agent_dir/artifact.json")" \
-            "$(file_sha256 "$guest/initramfs.cpio")" "$(stat -c %s "$guest/initramfs.cpio")"
-        printf '    %s\n' "$(cat "$rehearsal_dir/artifact.json")"
-        printf '  ]\n}\n'
-    } >"$file"
+    mkdir -p "$guest"
+    { printf '{\n  "artifacts": [\n'; sed 's/^/    /; $!s/$/,/'; printf '  ]\n}\n'; } >"$file"
     publish "$file" artifacts.json
     rm -f "$file"
+}
+
+# The artifacts of artifacts.json, one a line.
+manifest() { if [ -e "$guest/artifacts.json" ]; then sed -n 's/^    \({.*}\),\{0,1\}$/\1/p' "$guest/artifacts.json"; fi; }
+
+guest_artifacts() {
+    cat "$kernel_dir/artifact.json" "$agent_dir/artifact.json" "$crun_dir/artifact.json" "$enter_dir/artifact.json"
+    printf '{"name":"initramfs.cpio","part":"initramfs","version":"%s","sha256":"%s","size":%d}\n' \
+        "$(sed -n 's/.*"version":"\([^"]*\)".*/\1/p' "$agent_dir/artifact.json")" \
+        "$(file_sha256 "$guest/initramfs.cpio")" "$(stat -c %s "$guest/initramfs.cpio")"
+    cat "$rehearsal_dir/artifact.json"
+    # Built on its own, and as it was then.
+    if [ -e "$guest/control-plane.sqfs" ]; then manifest | grep '"part":"controlplane"' || true; fi
 }
 
 guest() {
     timed kernel kernel
     timed initramfs initramfs
     timed rehearsal rehearsal
-    write_manifest
+    # Whole before it is written: it reads what it replaces.
+    local artifacts; artifacts=$(guest_artifacts)
+    printf '%s\n' "$artifacts" | write_manifest
 }
 
 controlplane() {
     local folder
     folder=$("$here/controlplane/build.sh")
     publish "$folder/control-plane.sqfs" control-plane.sqfs
+    local artifacts; artifacts=$(manifest | grep -v '"part":"controlplane"' || true; cat "$folder/artifact.json")
+    printf '%s\n' "$artifacts" | sed '/^$/d' | write_manifest
 }
 
 demo() {

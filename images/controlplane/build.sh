@@ -20,7 +20,7 @@ kubernetes=$("$here/../kubernetes/build.sh")
 supervisor_sources() {
     (
         cd "$tree"
-        find supervisor Directory.Build.props Directory.Packages.props global.json -type f -not -path '*/bin/*' -not -path '*/obj/*' -print0 |
+        find supervisor spherelet/Protos/Machines Directory.Build.props Directory.Packages.props global.json -type f -not -name '*.md' -not -path '*/bin/*' -not -path '*/obj/*' -print0 |
             sort -z | xargs -0 sha256sum
         dotnet --version
     )
@@ -55,6 +55,12 @@ publish_supervisor() {
     find "$1" \( -name '*.pdb' -o -name '*.xml' \) -delete
 }
 
+# version_of PROGRAM: as it says, "Kubernetes v1.20.2"
+version_of() {
+    local said; said=$("$kubernetes/$1" --version) || fail "$kubernetes/$1 does not say its version"
+    printf '%s' "${said##* }"
+}
+
 write_disk() {
     local root=$WORK/root name
     umask 022
@@ -76,6 +82,11 @@ write_disk() {
     for name in usr/bin/etcd usr/bin/perl usr/bin/setpriv usr/bin/setsid bin/ip sbin/e2fsck bin/mount bin/kill; do
         [ -x "$root/$name" ] || fail "the packages hold no /$name, which a member needs"
     done
+    # What the image says of itself; the Spherelet tells it to whoever wants to put members on its host.
+    printf '{"kube-apiserver":"%s","kube-controller-manager":"%s","kube-scheduler":"%s","etcd":"%s","supervisor":"%s"}\n' \
+        "$(version_of kube-apiserver)" "$(version_of kube-controller-manager)" "$(version_of kube-scheduler)" \
+        "$(sed -n 's:.*/etcd-server_\([^_]*\)_.*:\1:p' "$WORK/list" | sed 's/%2b/+/g; s/%3a/:/g' | head -n 1)" \
+        "$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' "$tree/Directory.Build.props")" >"$root/usr/lib/vks/versions.json"
     tar -C "$root" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf - . |
         tar2sqfs -q -f -c zstd -X level=3 -b 131072 -j "$(nproc)" "$OUT/control-plane.sqfs" || fail "tar2sqfs could not write the disk"
     printf '{"name":"control-plane.sqfs","part":"controlplane","version":"%s","kubernetes":"%s","sha256":"%s","size":%d}\n' \
@@ -88,7 +99,7 @@ trap 'rm -rf "$scratch"' EXIT
 out=$cache_root/controlplane/$({
     supervisor_sources
     cat "$here/vks-member"
-    declare -f package_list unpack_packages publish_supervisor write_disk
+    declare -f package_list unpack_packages publish_supervisor version_of write_disk
     printf '%s\n' "$kubernetes" "${packages[@]}"
     package_list "$scratch/nothing" | cut -d ' ' -f 2
 } | short_hash)

@@ -42,6 +42,13 @@ internal sealed class HostReader(KeptMachineOptions options, TimeProvider time)
         {
             host.MissingFiles.Add(options.Image);
         }
+        else
+        {
+            foreach ((string program, string version) in await ImageVersions.ReadAsync(options.Image, cancellationToken))
+            {
+                host.Versions[program] = version;
+            }
+        }
 
         if (found is not null)
         {

@@ -3,7 +3,7 @@ using Vks.Supervisor.Pki;
 
 namespace Vks.Supervisor.ControlPlane;
 
-/// <summary>Asks this member's own kube-apiserver whether it is ready, over loopback, twice a second.</summary>
+/// <summary>Asks this member's own kube-apiserver whether it is ready, over loopback, twice a second; less often while it starts.</summary>
 internal sealed partial class ApiServerProbe : IDisposable
 {
     /// <summary>While etcd chooses a leader (one to two seconds) no API server is ready, and moving the address would not help.</summary>
@@ -16,6 +16,12 @@ internal sealed partial class ApiServerProbe : IDisposable
     private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(7);
 
     private static readonly TimeSpan s_every = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>From one question to the next until it was ready for the first time: each takes from a slow host what the start needs.</summary>
+    private static readonly TimeSpan s_everyInStart = TimeSpan.FromSeconds(3);
+
+    /// <summary>A start that takes longer than this is a slow one.</summary>
+    private static readonly TimeSpan s_quickStart = TimeSpan.FromSeconds(15);
 
     /// <summary>A late answer is a sign of life as well; and a question that is given up costs one more handshake, by which a slow server gets slower.</summary>
     private static readonly TimeSpan s_lateAnswer = TimeSpan.FromSeconds(20);
@@ -78,7 +84,7 @@ internal sealed partial class ApiServerProbe : IDisposable
             try
             {
                 await ProbeAsync(stop);
-                await Task.Delay(s_every, _time, stop);
+                await Task.Delay(_firstReady.Task.IsCompleted || Now < s_quickStart ? s_every : s_everyInStart, _time, stop);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -99,7 +105,7 @@ internal sealed partial class ApiServerProbe : IDisposable
             return;
         }
 
-        await AskAsync("/readyz", _ready, stop);
+        bool isThere = await AskAsync("/readyz", _ready, stop);
         if (_ready.Why.Length == 0)
         {
             _firstReady.TrySetResult();
@@ -116,7 +122,15 @@ internal sealed partial class ApiServerProbe : IDisposable
         }
 
         // Without etcd it cannot be ready, and starting it anew would not give it one.
-        await AskAsync("/livez?exclude=etcd", _alive, stop);
+        if (!isThere)
+        {
+            _alive.Bad(Now, _ready.Why);
+        }
+        else
+        {
+            await AskAsync("/livez?exclude=etcd", _alive, stop);
+        }
+
         if (_alive.Why.Length == 0)
         {
             _livedInStart = _program.State.Starts;
@@ -151,7 +165,8 @@ internal sealed partial class ApiServerProbe : IDisposable
         }
     }
 
-    private async Task AskAsync(string path, HealthJudge judge, CancellationToken stop)
+    /// <returns>False when nobody takes a connection there.</returns>
+    private async Task<bool> AskAsync(string path, HealthJudge judge, CancellationToken stop)
     {
         TimeSpan asked = Now;
         try
@@ -171,6 +186,9 @@ internal sealed partial class ApiServerProbe : IDisposable
         {
             judge.Bad(
                 Now, problem is HttpRequestException ? $"{path}: {problem.Message}" : $"{path}: no answer within {s_lateAnswer.TotalSeconds:0} s", silent: problem is not HttpRequestException);
+            return problem is not HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError };
         }
+
+        return true;
     }
 }

@@ -33,7 +33,7 @@ internal static class ControlPlanePlan
     /// <param name="settings">The control plane.</param>
     /// <param name="host">The host.</param>
     public static ControlPlaneSettings On(ControlPlaneSettings settings, HostSettings host) => host.HasMachines
-        ? settings with { Directory = SphereletPlaces.Directory, Programs = SphereletPlaces.Programs, Etcd = SphereletPlaces.Etcd, Link = SphereletPlaces.Link }
+        ? settings with { Directory = SphereletPlaces.Directory, Programs = SphereletPlaces.Programs, Etcd = SphereletPlaces.Etcd, Supervisor = SphereletPlaces.Supervisor, Link = SphereletPlaces.Link }
         : settings;
 
     /// <summary>What all members are told alike: a member that was told something else is replaced. Lines of <see cref="Text"/>, and the Supervisor's program.</summary>
@@ -42,7 +42,7 @@ internal static class ControlPlanePlan
     {
         string[] own = ["#", "name:", "directory:", "address:", "members:", "join:", "zone:"];
         IEnumerable<string> lines = Text(settings, new PlannedMember("member", settings.Hosts[0], settings.FirstAddress), [], join: false).Split('\n');
-        return string.Join('\n', lines.Append($"supervisor: {settings.Supervisor}").Where(line => line.Trim().Length > 0 && !own.Any(begin => line.StartsWith(begin, StringComparison.Ordinal))));
+        return string.Join('\n', lines.Append($"supervisor: {On(settings, settings.Hosts[0]).Supervisor}").Where(line => line.Trim().Length > 0 && !own.Any(begin => line.StartsWith(begin, StringComparison.Ordinal))));
     }
 
     /// <summary>A member's settings file.</summary>

@@ -24,6 +24,9 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
     private readonly MemberPlacement? _placement = settings.Placement is null ? null : new MemberPlacement(settings, time);
     private readonly SemaphoreSlim _renew = new(0);
 
+    /// <summary>UTC ticks. Kept, for reading all certificates each second was a good part of what a member in an emulated machine did.</summary>
+    private long _certificatesEnd;
+
     /// <summary>Makes all certificates anew, soon. Programs read them again by themselves.</summary>
     public void RenewCertificates() => _renew.Release();
 
@@ -50,13 +53,14 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
 
         using LaunchThread launcher = new();
         using EtcdConnection etcd = new(IPAddress.Loopback, MemberSettings.EtcdPort, settings.PkiDirectory);
-        SupervisedProgram apiServer = Program(MemberPrograms.PlanApiServer(settings), launcher);
+        SupervisedProgram apiServer = Program(MemberPrograms.PlanApiServer(settings, EmulatedProcessor.IsHere), launcher);
         using ApiServerProbe api = new(settings, apiServer, time);
+        EtcdProbe store = new(etcd, time);
         Parts parts = new(
             Program(MemberPrograms.PlanEtcd(settings), launcher), apiServer,
             Program(MemberPrograms.PlanControllerManager(settings), launcher), Program(MemberPrograms.PlanScheduler(settings), launcher),
             settings.Placement is null ? null : Program(MemberPrograms.PlanSupervisor(settings, Environment.ProcessPath!), launcher),
-            api, new EtcdProbe(etcd, time), Keeper(etcd, api));
+            api, store, Keeper(etcd, api, store));
         if (parts.Keeper is { } keeper)
         {
             await keeper.ClearAsync();
@@ -131,11 +135,11 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
 
     private SupervisedProgram Program(ProgramPlan plan, LaunchThread launcher) => new(plan, settings, launcher, time, loggers.CreateLogger<SupervisedProgram>());
 
-    private FloatingAddressKeeper? Keeper(EtcdConnection etcd, ApiServerProbe api) => settings.FloatingAddress is not { } address
+    private FloatingAddressKeeper? Keeper(EtcdConnection etcd, ApiServerProbe api, EtcdProbe store) => settings.FloatingAddress is not { } address
         ? null
         : new FloatingAddressKeeper(
             new KeeperSettings(settings.Name, settings.Link, address), new ClaimStore(etcd, settings.Cluster, settings.Name, time), new LinkAddress(settings.Link, address, time),
-            () => api.IsReady, time, loggers.CreateLogger<FloatingAddressKeeper>());
+            () => HolderRule.MayHold(api.IsReady, store.State.IsOnlyVoter), time, loggers.CreateLogger<FloatingAddressKeeper>());
 
     /// <summary>Makes the certificates that are missing or old.</summary>
     /// <returns>The names of those that were made.</returns>
@@ -149,6 +153,7 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
             made.Add(name);
         }
 
+        Volatile.Write(ref _certificatesEnd, _certificates.FirstEnd(MemberCertificates.Of(settings, [])).UtcTicks);
         Kubeconfig.WriteAll(settings);
         return made;
     }
@@ -219,7 +224,7 @@ internal sealed partial class Member(MemberSettings settings, TimeProvider time,
         FloatingAddressHolder = parts.Keeper?.Holder,
         Etcd = parts.EtcdProbe.State,
         Programs = [.. parts.Programs.Select(static program => program.State)],
-        CertificatesEnd = _certificates.FirstEnd(MemberCertificates.Of(settings, [])),
+        CertificatesEnd = new DateTimeOffset(Volatile.Read(ref _certificatesEnd), TimeSpan.Zero),
         ProgramsFolder = settings.Programs,
         Cluster = settings.Cluster,
         Host = Environment.MachineName,

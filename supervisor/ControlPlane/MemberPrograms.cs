@@ -53,7 +53,8 @@ internal static class MemberPrograms
 
     /// <summary>The API server of this member. It uses this member's etcd alone, so that its readiness says how this member is.</summary>
     /// <param name="settings">The member.</param>
-    public static ProgramPlan PlanApiServer(MemberSettings settings)
+    /// <param name="isEmulated">The processor is a program, and everything takes some thirty times as long.</param>
+    public static ProgramPlan PlanApiServer(MemberSettings settings, bool isEmulated)
     {
         string pki = settings.PkiDirectory;
         (int reads, int writes) = InFlight(settings.Size);
@@ -99,6 +100,12 @@ internal static class MemberPrograms
         if (settings.Oidc is { } oidc)
         {
             arguments.AddRange(OidcArguments(oidc));
+        }
+
+        if (isEmulated)
+        {
+            // Upstream ends the whole server when a request of its own start has had no answer within this time (a minute, if not said).
+            arguments.AddRange(["--request-timeout", "5m"]);
         }
 
         arguments.AddRange(Features(settings));

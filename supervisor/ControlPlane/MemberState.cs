@@ -62,9 +62,9 @@ internal sealed record MemberState
     /// <param name="settings">The member.</param>
     public static string PathIn(MemberSettings settings) => Path.Combine(settings.RunDirectory, "state.json");
 
-    /// <summary>Writes it.</summary>
+    /// <summary>Writes it. It is of this moment, and etcd needs the disk more.</summary>
     /// <param name="path">The file.</param>
-    public void Write(string path) => PrivateFiles.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, MemberStateJson.Default.MemberState), secret: false);
+    public void Write(string path) => PrivateFiles.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, MemberStateJson.Default.MemberState), secret: false, durable: false);
 
     /// <summary>Reads one.</summary>
     /// <param name="path">The file.</param>

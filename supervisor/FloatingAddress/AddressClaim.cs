@@ -5,11 +5,11 @@ namespace Vks.Supervisor.FloatingAddress;
 /// </summary>
 /// <remarks>
 /// <code>
-///            record is free, or unchanged for Takeover, and we are healthy: Write
-///   others' ─────────────────────────────────────────────────────────────► ours ──┐ healthy: Write (heartbeat)
+///            record is free, or unchanged for Takeover, and we are fit: Write    
+///   others' ─────────────────────────────────────────────────────────────► ours ──┐ fit: Write (heartbeat)
 ///      ▲                                                                    │  ▲──┘
 ///      └──── a write is refused: somebody else wrote ───────────────────────┤
-///      └──── not healthy: GiveUp (off the link, then released) ─────────────┘
+///      └──── not fit: GiveUp (off the link, then released) ─────────────┘
 /// </code>
 /// A heartbeat is a write upon our own last one. It succeeds only if nobody wrote in between, so it is right even when the time of the last
 /// one is over. Without an answer we do not know whether it was written: then we look.
@@ -33,8 +33,8 @@ internal sealed class AddressClaim(string member, string incarnation)
 
     /// <summary>What to do now.</summary>
     /// <param name="now">The time.</param>
-    /// <param name="healthy">Whether this member serves the API.</param>
-    public ClaimStep Next(TimeSpan now, bool healthy)
+    /// <param name="fit">Whether the address may be with this member; see <see cref="HolderRule"/>. That two never have it does not rest on this.</param>
+    public ClaimStep Next(TimeSpan now, bool fit)
     {
         if (!_known)
         {
@@ -43,11 +43,11 @@ internal sealed class AddressClaim(string member, string incarnation)
 
         if (IsOurs)
         {
-            return healthy ? new ClaimStep.Write(_revision, NewRecord(released: false)) : new ClaimStep.GiveUp(_revision, NewRecord(released: true));
+            return fit ? new ClaimStep.Write(_revision, NewRecord(released: false)) : new ClaimStep.GiveUp(_revision, NewRecord(released: true));
         }
 
         bool free = _record is null or { Released: true };
-        return healthy && (free || now - _since >= ClaimTiming.Takeover) ? new ClaimStep.Write(_revision, NewRecord(released: false)) : new ClaimStep.Look();
+        return fit && (free || now - _since >= ClaimTiming.Takeover) ? new ClaimStep.Write(_revision, NewRecord(released: false)) : new ClaimStep.Look();
     }
 
     /// <summary>The record was read.</summary>

@@ -11,11 +11,11 @@ namespace Vks.Supervisor.FloatingAddress;
 /// <param name="settings">Whose, where and which.</param>
 /// <param name="store">The record in etcd.</param>
 /// <param name="link">The address on the link.</param>
-/// <param name="healthy">Whether this member serves the API now.</param>
+/// <param name="fit">Whether the address may be with this member now; see <see cref="HolderRule"/>.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">The log.</param>
 internal sealed partial class FloatingAddressKeeper(
-    KeeperSettings settings, ClaimStore store, LinkAddress link, Func<bool> healthy, TimeProvider time, ILogger<FloatingAddressKeeper> logger)
+    KeeperSettings settings, ClaimStore store, LinkAddress link, Func<bool> fit, TimeProvider time, ILogger<FloatingAddressKeeper> logger)
 {
     /// <summary>A neighbour that missed the first announcements, or took a late one of a former holder, learns from the next.</summary>
     private const int AnnounceEvery = 10;
@@ -45,7 +45,7 @@ internal sealed partial class FloatingAddressKeeper(
     {
         while (!cancellationToken.IsCancellationRequested)
         {
-            await StepAsync(healthy() && !Leaving.IsCompleted, cancellationToken);
+            await StepAsync(fit() && !Leaving.IsCompleted, cancellationToken);
             try
             {
                 await Task.Delay(_claim.Pause(Now), time, cancellationToken);
@@ -56,7 +56,7 @@ internal sealed partial class FloatingAddressKeeper(
             }
         }
 
-        await StepAsync(isHealthy: false, CancellationToken.None);
+        await StepAsync(isFit: false, CancellationToken.None);
         if (_has)
         {
             await LeaveAsync("the member stops");
@@ -65,16 +65,16 @@ internal sealed partial class FloatingAddressKeeper(
 
     private TimeSpan Now => time.GetElapsedTime(_begin);
 
-    private async Task StepAsync(bool isHealthy, CancellationToken cancellationToken)
+    private async Task StepAsync(bool isFit, CancellationToken cancellationToken)
     {
         try
         {
-            if (_has && !isHealthy)
+            if (_has && !isFit)
             {
                 await LeaveAsync("this member does not serve the API");
             }
 
-            switch (_claim.Next(Now, isHealthy))
+            switch (_claim.Next(Now, isFit))
             {
                 case ClaimStep.Look:
                     (long revision, AddressRecord? record, bool leaving) = await store.ReadAsync(cancellationToken);

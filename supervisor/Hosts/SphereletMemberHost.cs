@@ -61,6 +61,7 @@ internal sealed class SphereletMemberHost(HostSettings host, ControlPlaneSetting
             Names = new Dictionary<string, string>(),
             Taken = found.Taken,
             MissingPrograms = [.. found.MissingFiles],
+            Versions = Versions(question, found),
             FreeBytes = found.FreeBytes,
         };
         return new AskedHost(facts, begin, time.GetUtcNow());
@@ -143,6 +144,10 @@ internal sealed class SphereletMemberHost(HostSettings host, ControlPlaneSetting
             _channel.Value.Dispose();
         }
     }
+
+    /// <summary>Programs lie in the image; the Spherelet knows them by name alone.</summary>
+    private static Dictionary<string, string> Versions(HostQuestion question, Vks.Machines.V1.Host found) =>
+        question.Versions.Where(program => found.Versions.ContainsKey(Path.GetFileName(program))).ToDictionary(static program => program, program => found.Versions[Path.GetFileName(program)], StringComparer.Ordinal);
 
     /// <summary>What is known of a member that has not said anything yet.</summary>
     private static MemberState Silent(string name, Vks.Machines.V1.Machine machine)

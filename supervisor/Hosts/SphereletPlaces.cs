@@ -12,6 +12,9 @@ internal static class SphereletPlaces
     /// <summary>etcd.</summary>
     public const string Etcd = "/usr/bin/etcd";
 
+    /// <summary>The Supervisor's program.</summary>
+    public const string Supervisor = "/usr/lib/vks/supervisor/supervisor";
+
     /// <summary>The machine's link on the management network.</summary>
     public const string Link = "eth0";
 }

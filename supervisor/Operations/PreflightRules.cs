@@ -82,7 +82,7 @@ internal static class PreflightRules
 
         foreach (string program in facts.MissingPrograms)
         {
-            yield return new Finding("programs", host, true, $"it has no {program}", $"on {host}: {(program.Contains("etcd", StringComparison.Ordinal) ? "apt-get install etcd-server" : program.Contains("kube", StringComparison.Ordinal) ? "put Kubernetes' server programs there" : $"apt-get install the package of {program}")}");
+            yield return new Finding("programs", host, true, $"it has no {program}", $"on {host}: {WayTo(program)}");
         }
 
         if (facts.FreeBytes < LeastFreeBytes)
@@ -127,4 +127,12 @@ internal static class PreflightRules
             yield return new Finding("mtu", "", true, $"MTUs of one network differ: {string.Join("; ", found)}", "set the least of them on all: ip link set LINK mtu N");
         }
     }
+
+    private static string WayTo(string program) => Path.GetFileName(program) switch
+    {
+        string image when image.EndsWith(".sqfs", StringComparison.Ordinal) => "./vks build controlplane, or name another with --machines-image",
+        string name when name.Contains("etcd", StringComparison.Ordinal) => "apt-get install etcd-server",
+        string name when name.Contains("kube", StringComparison.Ordinal) => "put Kubernetes' server programs there",
+        _ => $"apt-get install the package of {program}",
+    };
 }

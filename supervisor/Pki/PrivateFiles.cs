@@ -15,7 +15,8 @@ internal static class PrivateFiles
     /// <param name="path">Its path.</param>
     /// <param name="bytes">What it holds.</param>
     /// <param name="secret">Whether only its owner may read it.</param>
-    public static void Write(string path, byte[] bytes, bool secret)
+    /// <param name="durable">Whether it is waited for that it reaches the disk; without, a host that dies may leave the file before it.</param>
+    public static void Write(string path, byte[] bytes, bool secret, bool durable = true)
     {
         string beside = path + ".new";
         File.Delete(beside);
@@ -27,7 +28,7 @@ internal static class PrivateFiles
         }))
         {
             stream.Write(bytes);
-            stream.Flush(flushToDisk: true);
+            stream.Flush(flushToDisk: durable);
         }
 
         File.Move(beside, path, overwrite: true);

@@ -81,7 +81,10 @@ internal static class RolloutChecks
         (string Host, string Version)[] said = [.. facts.Hosts.Select(host => (host.Key, host.Value.Facts.Versions.GetValueOrDefault(program, "")))];
         foreach ((string host, string version) in said.Where(static one => KubernetesVersion.From(one.Version) is null))
         {
-            yield return new Finding("version", host, true, $"{program} does not say its version ('{version}')", $"put Kubernetes' server programs there, and try {program} --version");
+            bool isImage = facts.Settings.Hosts.Any(known => known.Name == host && known.HasMachines);
+            yield return new Finding("version", host, true,
+                isImage ? "the control-plane image there does not say the version of its kube-apiserver" : $"{program} does not say its version ('{version}')",
+                isImage ? "./vks build controlplane, and have the Spherelet use that image (--machines-image)" : $"put Kubernetes' server programs there, and try {program} --version");
         }
 
         if (said.Select(static one => one.Version).Distinct().Count() > 1)

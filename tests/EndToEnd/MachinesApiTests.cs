@@ -3,6 +3,7 @@ using Google.Protobuf;
 using Grpc.Core;
 using Vks.Machines.V1;
 using Vks.Spherelet.Cri.V1;
+using Vks.Supervisor.ControlPlane;
 using Vks.Supervisor.Hosts;
 using Vks.Supervisor.Pki;
 using Vks.Tests.Kit;
@@ -78,6 +79,43 @@ public sealed class MachinesApiTests
         Vks.Machines.V1.Host host = await machines.GetHostAsync(new GetHostRequest { Link = "lo", Probe = { "127.0.0.1" } }, cancellationToken: Token);
         Assert.True(host is { LinkUp: true, HasMtu: true, FreeBytes: > 0, MemoryMib: > 0 }, host.ToString());
         Assert.Equal("this host", host.Taken["127.0.0.1"]);
+    }
+
+    [Fact]
+    public async Task A_host_tells_the_versions_that_its_image_names_and_the_Supervisor_has_them_of_the_programs_it_asks_for()
+    {
+        string folder = Directory.CreateTempSubdirectory("vks-test-image-").FullName;
+        try
+        {
+            string image = await TinyMemberImage.WriteAsync(folder, Token, versions: """{"kube-apiserver":"v1.31.4","etcd":"3.5.16"}""");
+            await using MachinesLab lab = await MachinesLab.StartAsync(Token, "--machines-image", image);
+            ControlPlaneSettings settings = ControlPlaneSettingsFile.Parse($$"""
+                name: demo
+                replicas: 1
+                size: tiny
+                firstAddress: 10.79.2.11
+                prefix: 24
+                link: lo
+                zones:
+                - name: a
+                  hosts:
+                  - { name: {{lab.Host.Name}}, spherelet: "{{lab.Host.Spherelet}}" }
+                """);
+            using SphereletMemberHost host = new(lab.Host, settings, lab.Pki, TimeProvider.System);
+            string program = Path.Combine(settings.Programs, "kube-apiserver");
+            HostQuestion question = new("lo", [], [], [], "/") { Versions = [program, "/opt/kube-proxy"] };
+
+            Assert.Equal(KeyValuePair.Create(program, "v1.31.4"), Assert.Single((await host.AskAsync(question, Token)).Facts.Versions));
+            Assert.Equal("3.5.16", (await lab.Client.GetHostAsync(new GetHostRequest { Link = "lo" }, cancellationToken: Token)).Versions["etcd"]);
+
+            File.Move(await TinyMemberImage.WriteAsync(folder, Token, versions: "none"), image, overwrite: true);
+            RpcException broken = await Assert.ThrowsAsync<RpcException>(async () => await lab.Client.GetHostAsync(new GetHostRequest { Link = "lo" }, cancellationToken: Token));
+            Assert.Contains("usr/lib/vks/versions.json is no JSON object", broken.Status.Detail, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     private static async Task<StatusCode> StatusAsync(Func<Task> call) => (await Assert.ThrowsAsync<RpcException>(call)).StatusCode;

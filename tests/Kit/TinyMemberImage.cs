@@ -21,8 +21,9 @@ internal static class TinyMemberImage
     /// <summary>Writes it.</summary>
     /// <param name="folder">Where to; gets a scratch folder too.</param>
     /// <param name="cancellationToken">Ends the work.</param>
+    /// <param name="versions">What it says of its programs; or nothing.</param>
     /// <returns>The disk.</returns>
-    public static async Task<string> WriteAsync(string folder, CancellationToken cancellationToken)
+    public static async Task<string> WriteAsync(string folder, CancellationToken cancellationToken, string? versions = null)
     {
         string root = Path.Combine(folder, "member-root");
         foreach (string name in new[] { "usr/bin", "usr/sbin", "dev", "proc", "sys", "run", "etc", "tmp", "var/lib/vks-member" })
@@ -40,6 +41,12 @@ internal static class TinyMemberImage
         string program = Path.Combine(root, "usr/sbin/vks-member");
         await File.WriteAllTextAsync(program, Program, cancellationToken);
         File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (versions is not null)
+        {
+            Directory.CreateDirectory(Path.Combine(root, "usr/lib/vks"));
+            await File.WriteAllTextAsync(Path.Combine(root, "usr/lib/vks/versions.json"), versions, cancellationToken);
+        }
+
         string disk = Path.Combine(folder, "member.sqfs");
         await Cli.Wrap("sh").WithArguments(["-c", "tar -C \"$0\" -cf - . | tar2sqfs -q -f \"$1\"", root, disk]).ExecuteAsync(cancellationToken);
         Directory.Delete(root, recursive: true);

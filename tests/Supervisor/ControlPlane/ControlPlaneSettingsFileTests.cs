@@ -72,6 +72,7 @@ public sealed class ControlPlaneSettingsFileTests
         Assert.Contains("directory: /var/lib/vks-member/demo-1\n", text, StringComparison.Ordinal);
         Assert.Contains("programs: /usr/lib/vks/kubernetes\n", text, StringComparison.Ordinal);
         Assert.Contains("link: eth0\n", text, StringComparison.Ordinal);
+        Assert.Equal(ControlPlanePlan.Shared(settings), ControlPlanePlan.Shared(settings with { Supervisor = "/where/apply/was/run/from" }));
         Assert.Equal((2, 1536, 8192), (settings.Machine.VcpuCount, settings.Machine.MemoryMiB, settings.Machine.DiskMiB));
     }
 }

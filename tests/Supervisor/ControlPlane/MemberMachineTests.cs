@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using CliWrap;
 using CliWrap.Buffered;
@@ -8,7 +9,7 @@ using Vks.Tests.Kit;
 namespace Vks.Tests.Supervisor.ControlPlane;
 
 /// <summary>A control plane whose member is a machine: from one file to an API that survives the machine. Minutes under software emulation, so it is run when it is asked for.</summary>
-public sealed class MemberMachineTests : IAsyncDisposable
+public sealed class MemberMachineTests(ITestOutputHelper output) : IAsyncDisposable
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(25);
 
@@ -29,19 +30,25 @@ public sealed class MemberMachineTests : IAsyncDisposable
         string kubectl = Path.Combine(await KubernetesPrograms.FolderAsync(), "kubectl");
         string[] kubeconfig = ["--kubeconfig", Path.Combine(lab.Directory, "kubeconfig")];
 
+        long begin = Stopwatch.GetTimestamp();
         string told = await RunAsync(SupervisorProcess.Binary, "init", "-f", Path.Combine(_folder, "supervisor.yaml"), "--state-directory", lab.Directory);
         Assert.Contains("10.79.1.14: with demo-1", told, StringComparison.Ordinal);
+        await ReportAsync(lab, "init until the floating address", begin);
         await RunAsync(kubectl, [.. kubeconfig, "create", "configmap", "kept", "--from-literal=a=b"]);
         Machine machine = await lab.Client.GetMachineAsync(new GetMachineRequest { Name = "demo-1" }, cancellationToken: Token);
 
         await lab.RestartDaemonAsync(Token);
         await RunAsync(kubectl, [.. kubeconfig, "get", "configmap", "kept"]);
+        string log = (await lab.Client.ReadFileAsync(new ReadFileRequest { Name = "demo-1", Path = "demo-1/log/member.log" }, cancellationToken: Token)).Content.ToStringUtf8();
+        Assert.DoesNotContain("this member does not serve the API", log, StringComparison.Ordinal);
+        begin = Stopwatch.GetTimestamp();
         _ = LibC.kill(machine.ProcessId, LibC.SIGKILL);
 
         await Eventually.TrueAsync(
             async () => (await TryAsync(kubectl, [.. kubeconfig, "--request-timeout=5s", "get", "configmap", "kept", "-o", "jsonpath={.data.a}"])) is { ExitCode: 0, StandardOutput: "b" }
                 && (await lab.Client.GetMachineAsync(new GetMachineRequest { Name = "demo-1" }, cancellationToken: Token)).ProcessId != machine.ProcessId,
             s_limit, () => lab.Daemon.Log, Token);
+        await ReportAsync(lab, "QEMU's end until its data is read through the floating address", begin);
         await lab.Client.StopMachineAsync(new StopMachineRequest { Name = "demo-1" }, cancellationToken: Token);
     }
 
@@ -65,6 +72,13 @@ public sealed class MemberMachineTests : IAsyncDisposable
           hosts:
           - { name: {{lab.Host.Name}}, spherelet: "{{lab.Host.Spherelet}}" }
         """, Token);
+
+    private async Task ReportAsync(MachinesLab lab, string what, long begin)
+    {
+        TimeSpan took = Stopwatch.GetElapsedTime(begin);
+        Machine machine = await lab.Client.GetMachineAsync(new GetMachineRequest { Name = "demo-1" }, cancellationToken: Token);
+        output.WriteLine($"{what}: {took.TotalSeconds:0} s; QEMU takes {machine.MemoryUsedMib} MiB; load {(await File.ReadAllTextAsync("/proc/loadavg", Token)).Trim()}");
+    }
 
     private static async Task<string> RunAsync(string program, params string[] arguments)
     {

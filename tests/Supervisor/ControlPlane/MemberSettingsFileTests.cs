@@ -94,13 +94,22 @@ public sealed class MemberSettingsFileTests : IDisposable
             .. Vks.Supervisor.Pki.AuthorityFiles.All,
         ];
 
-        ProgramPlan[] plans = [MemberPrograms.PlanEtcd(settings), MemberPrograms.PlanApiServer(settings), MemberPrograms.PlanControllerManager(settings), MemberPrograms.PlanScheduler(settings)];
+        ProgramPlan[] plans = [MemberPrograms.PlanEtcd(settings), MemberPrograms.PlanApiServer(settings, isEmulated: false), MemberPrograms.PlanControllerManager(settings), MemberPrograms.PlanScheduler(settings)];
 
         string[] files = [.. plans.SelectMany(static plan => plan.Arguments).Where(argument => argument.StartsWith(settings.PkiDirectory, StringComparison.Ordinal)).Select(static file => Path.GetFileName(file))];
         Assert.True(files.Length > 15);
         Assert.All(files, file => Assert.Contains(file, made));
         Assert.Contains("--oidc-groups-claim=groups", plans[1].Arguments);
         Assert.Contains("--leader-elect=true", plans[2].Arguments);
+    }
+
+    [Fact]
+    public void Only_on_an_emulated_processor_has_the_API_server_minutes_for_one_request()
+    {
+        MemberSettings settings = MemberSettingsFile.Parse(Good);
+
+        Assert.Contains("5m", MemberPrograms.PlanApiServer(settings, EmulatedProcessor.IsSaidBy("model name\t: QEMU TCG CPU version 2.5+")).Arguments);
+        Assert.DoesNotContain("--request-timeout", MemberPrograms.PlanApiServer(settings, EmulatedProcessor.IsSaidBy("model name\t: Intel(R) Xeon(R) Processor")).Arguments);
     }
 
     public void Dispose() => Directory.Delete(_programs, recursive: true);

@@ -25,6 +25,45 @@ public sealed class AddressClaimTests
     }
 
     [Fact]
+    public void Nor_do_they_while_one_member_becomes_three_and_three_become_one()
+    {
+        var moves = 0;
+
+        Gen.Int.Sample(
+            seed =>
+            {
+                AddressModel model = new(seed, members: 3, grows: true);
+                model.Run(seconds: 600);
+                Interlocked.Add(ref moves, model.Moves);
+                Assert.Empty(model.Doubles);
+            },
+            iter: 1000);
+
+        Assert.True(moves > 5_000, $"the address moved only {moves} times: the model has become too kind");
+    }
+
+    [Fact]
+    public void A_sole_member_keeps_the_address_however_its_API_server_is_and_one_of_three_does_not()
+    {
+        var moved = 0;
+
+        Gen.Int.Sample(
+            seed =>
+            {
+                AddressModel sole = new(seed, members: 1, calm: true, sickly: true);
+                sole.Run(seconds: 600);
+                Assert.Equal((1, 0d), (sole.Moves, sole.LongestWithout));
+
+                AddressModel three = new(seed, members: 3, calm: true, sickly: true);
+                three.Run(seconds: 600);
+                Interlocked.Add(ref moved, three.Moves - 1);
+            },
+            iter: 100);
+
+        Assert.True(moved > 100, $"the address of three members moved only {moved} times: their API servers are too well");
+    }
+
+    [Fact]
     public void Another_member_has_the_address_within_ten_seconds_of_its_holders_death()
     {
         Gen.Int.Sample(
@@ -44,24 +83,24 @@ public sealed class AddressClaimTests
     }
 
     [Fact]
-    public void A_released_address_is_taken_at_once_but_not_by_who_does_not_serve()
+    public void A_released_address_is_taken_at_once_but_not_by_who_may_not_have_it()
     {
         AddressClaim claim = new("a", "run");
         claim.Seen(7, new AddressRecord { Member = "b", Incarnation = "other", Sequence = 1, Released = true }, TimeSpan.Zero);
 
-        Assert.IsType<ClaimStep.Look>(claim.Next(TimeSpan.Zero, healthy: false));
-        Assert.Equal(7, Assert.IsType<ClaimStep.Write>(claim.Next(TimeSpan.Zero, healthy: true)).Revision);
+        Assert.IsType<ClaimStep.Look>(claim.Next(TimeSpan.Zero, fit: false));
+        Assert.Equal(7, Assert.IsType<ClaimStep.Write>(claim.Next(TimeSpan.Zero, fit: true)).Revision);
     }
 
     [Fact]
-    public void A_member_that_stops_to_serve_gives_the_address_up()
+    public void A_member_that_may_not_have_it_any_more_gives_the_address_up()
     {
         AddressClaim claim = new("a", "run");
         claim.Seen(0, null, TimeSpan.Zero);
-        ClaimStep.Write first = Assert.IsType<ClaimStep.Write>(claim.Next(TimeSpan.Zero, healthy: true));
+        ClaimStep.Write first = Assert.IsType<ClaimStep.Write>(claim.Next(TimeSpan.Zero, fit: true));
         claim.Written(3, first.Record, TimeSpan.Zero);
 
-        ClaimStep.GiveUp end = Assert.IsType<ClaimStep.GiveUp>(claim.Next(TimeSpan.Zero, healthy: false));
+        ClaimStep.GiveUp end = Assert.IsType<ClaimStep.GiveUp>(claim.Next(TimeSpan.Zero, fit: false));
 
         Assert.Equal((3L, true, "a"), (end.Revision, end.Record.Released, end.Record.Member));
     }
@@ -72,7 +111,7 @@ public sealed class AddressClaimTests
         AddressClaim claim = new("a", "second run");
         claim.Seen(5, new AddressRecord { Member = "a", Incarnation = "first run", Sequence = 9, Released = false }, TimeSpan.Zero);
 
-        Assert.IsType<ClaimStep.Look>(claim.Next(ClaimTiming.Takeover - TimeSpan.FromMilliseconds(1), healthy: true));
-        Assert.IsType<ClaimStep.Write>(claim.Next(ClaimTiming.Takeover, healthy: true));
+        Assert.IsType<ClaimStep.Look>(claim.Next(ClaimTiming.Takeover - TimeSpan.FromMilliseconds(1), fit: true));
+        Assert.IsType<ClaimStep.Write>(claim.Next(ClaimTiming.Takeover, fit: true));
     }
 }

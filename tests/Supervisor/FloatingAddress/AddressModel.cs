@@ -12,6 +12,7 @@ internal sealed class AddressModel
     private readonly PriorityQueue<Action, (double At, long Order)> _events = new();
     private readonly Node[] _nodes;
     private readonly bool _calm;
+    private readonly bool _sickly;
     private long _order;
     private double _now;
     private long _revision;
@@ -20,10 +21,13 @@ internal sealed class AddressModel
     /// <param name="seed">Decides everything.</param>
     /// <param name="members">How many members.</param>
     /// <param name="calm">Nothing goes wrong but what a test does.</param>
-    public AddressModel(int seed, int members, bool calm = false)
+    /// <param name="sickly">Also when calm, API servers cease to be ready now and then, and come back.</param>
+    /// <param name="grows">Only the first has a vote in etcd at the beginning; votes come and go, and what members know of them is late.</param>
+    public AddressModel(int seed, int members, bool calm = false, bool sickly = false, bool grows = false)
     {
         _random = new Random(seed);
         _calm = calm;
+        _sickly = sickly || !calm;
         _nodes = [.. Enumerable.Range(0, members).Select(index => new Node($"m{index}")
         {
             Offset = _random.NextDouble() * 1e6,
@@ -31,7 +35,14 @@ internal sealed class AddressModel
         })];
         foreach (Node node in _nodes)
         {
+            node.Votes = !grows || node == _nodes[0];
             Resume(LoopAsync(node).GetEnumerator());
+            Resume(LookAtVotesAsync(node).GetEnumerator());
+        }
+
+        if (grows)
+        {
+            Resume(ChangeVotesAsync().GetEnumerator());
         }
     }
 
@@ -82,14 +93,14 @@ internal sealed class AddressModel
         while (!node.Dead)
         {
             yield return Pause();
-            node.Healthy = _calm || (_random.Next(100) == 0 ? !node.Healthy : node.Healthy);
-            bool healthy = node.Healthy;
-            if (!healthy)
+            node.Healthy = !_sickly || (_random.Next(100) == 0 ? !node.Healthy : node.Healthy);
+            bool fit = HolderRule.MayHold(node.Healthy, node.IsOnlyVoter);
+            if (!fit)
             {
                 node.Until = Math.Min(node.Until, _now);
             }
 
-            switch (node.Claim.Next(Local(node), healthy))
+            switch (node.Claim.Next(Local(node), fit))
             {
                 case ClaimStep.Write write:
                     foreach (double wait in Write(node, write.Revision, write.Record, hold: true))
@@ -110,7 +121,7 @@ internal sealed class AddressModel
                     yield return Delay();
                     (long revision, AddressRecord? record) = _store;
                     yield return Delay();
-                    if (Lost())
+                    if (Lost() || !node.Votes)
                     {
                         node.Claim.Forget();
                     }
@@ -126,6 +137,29 @@ internal sealed class AddressModel
         }
     }
 
+    /// <summary>What its probe of etcd tells it, each second and later.</summary>
+    private IEnumerable<double> LookAtVotesAsync(Node node)
+    {
+        while (!node.Dead)
+        {
+            bool isOnlyVoter = node.Votes && _nodes.Count(static other => other.Votes) == 1;
+            yield return Delay() + Pause();
+            node.IsOnlyVoter = isOnlyVoter;
+            yield return 1 + Pause();
+        }
+    }
+
+    /// <summary>One has a vote always.</summary>
+    private IEnumerable<double> ChangeVotesAsync()
+    {
+        while (true)
+        {
+            yield return _random.NextDouble() * 60;
+            Node node = _nodes[_random.Next(_nodes.Length)];
+            node.Votes = !node.Votes || _nodes.Count(static other => other.Votes) == 1;
+        }
+    }
+
     private IEnumerable<double> Write(Node node, long expected, AddressRecord record, bool hold)
     {
         TimeSpan sent = Local(node);
@@ -133,7 +167,7 @@ internal sealed class AddressModel
         long? written = null;
         bool answered = false;
         double there = Delay();
-        if (!Lost())
+        if (!Lost() && node.Votes)
         {
             // It happens when it arrives, whether or not anybody waits for it still.
             At(_now + there, () =>
@@ -216,6 +250,12 @@ internal sealed class AddressModel
         public double Rate { get; init; }
 
         public bool Healthy { get; set; } = true;
+
+        /// <summary>It has a vote in etcd.</summary>
+        public bool Votes { get; set; }
+
+        /// <summary>It believes that nobody else has.</summary>
+        public bool IsOnlyVoter { get; set; }
 
         public bool Dead { get; set; }
 
