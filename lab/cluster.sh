@@ -113,7 +113,7 @@ location = "$registry"
 insecure = true
 TOML
     start_part "$name" spherelet "$spherelet" serve --guest-directory "$guest_dir" --cni-config-directory /var/lib/cni/net.d \
-        --registries-conf "$lab_dir/$name/registries.conf" --boot-timeout-seconds 60 --node-kubeconfig /var/lib/kubelet/kubeconfig --node-name "$name" --first-user-id $((2000000 + (lab_number * 4 + number) * 131072))
+        --registries-conf "$lab_dir/$name/registries.conf" --boot-timeout-seconds 60 --node-api-server "https://$api_ip:6443" --node-name "$name" --first-user-id $((2000000 + (lab_number * 4 + number) * 131072))
 }
 
 runs_containerd() { [ "$1" = "$lab_containerd" ]; }

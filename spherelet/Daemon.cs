@@ -271,9 +271,10 @@ internal static partial class Daemon
 
     private static void AddOverhead(IServiceCollection services, SphereletOptions options)
     {
-        NodeNotes? node = string.IsNullOrEmpty(options.NodeKubeconfig)
+        NodeNotes? node = string.IsNullOrEmpty(options.NodeApiServer)
             ? null
-            : new NodeNotes(options.NodeKubeconfig, options.NodeName ?? Environment.MachineName.ToLowerInvariant());
+            : new NodeNotes(new NodePlace(
+                options.NodeName ?? Environment.MachineName.ToLowerInvariant(), new Uri(options.NodeApiServer), options.NodeCaFile, options.NodeCertFile));
         services.AddSingleton(parts => new OverheadWatch(
             parts.GetRequiredService<PodCostReader>(), node, parts.GetRequiredService<TimeProvider>(), parts.GetRequiredService<ILogger<OverheadWatch>>()));
         services.AddHostedService(static parts => parts.GetRequiredService<OverheadWatch>());

@@ -200,9 +200,17 @@ internal sealed record SphereletOptions
     [MetricsAddress]
     public string? MetricsAddress { get; set; }
 
-    /// <summary>Kubeconfig by which the daemon writes on its Node what a pod costs here, the kubelet's; null or empty: it does not. Default none.</summary>
-    [RegularExpression("(/.+)?", ErrorMessage = "node-kubeconfig must be an absolute path, or empty.")]
-    public string? NodeKubeconfig { get; set; }
+    /// <summary>The API server on which the daemon writes, on its Node, what a pod costs here; null or empty: it does not. Default none.</summary>
+    [RegularExpression(@"(https://[^\s/?#]+/?)?", ErrorMessage = "node-api-server must be an https URL such as https://10.0.0.2:6443, or empty.")]
+    public string? NodeApiServer { get; set; }
+
+    /// <summary>Authorities that sign its certificate, PEM. Default <c>/var/lib/kubelet/pki/ca.crt</c>.</summary>
+    [RegularExpression("/.+", ErrorMessage = "node-ca-file must be an absolute path.")]
+    public string NodeCaFile { get; set; } = "/var/lib/kubelet/pki/ca.crt";
+
+    /// <summary>The kubelet's certificate and key, PEM. Default <c>/var/lib/kubelet/pki/kubelet-client-current.pem</c>.</summary>
+    [RegularExpression("/.+", ErrorMessage = "node-cert-file must be an absolute path.")]
+    public string NodeCertFile { get; set; } = "/var/lib/kubelet/pki/kubelet-client-current.pem";
 
     /// <summary>The Node of this host, or null for the host's name in small letters, as a kubelet has it.</summary>
     [RegularExpression("[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", ErrorMessage = "node-name must be a DNS name in small letters.")]

@@ -150,7 +150,7 @@ internal static class JoinFiles
 
         [Service]
         Type=notify
-        ExecStart={request.Spherelet} serve --socket {request.Socket} --cni-config-directory {request.CniConfigDirectory} --node-kubeconfig {KubeletDirectory}/kubeconfig --node-name {request.NodeName}
+        ExecStart={request.Spherelet} serve --socket {request.Socket} --cni-config-directory {request.CniConfigDirectory} --node-api-server {request.Server} --node-name {request.NodeName}
         # Machines go on without their daemon, and the next one takes them back.
         KillMode=process
         Delegate=yes

@@ -86,9 +86,9 @@ internal sealed partial class OverheadWatch(PodCostReader reader, NodeNotes? nod
         }
     }
 
-    [LoggerMessage(3190, LogLevel.Information, "Node {Node} says now that a pod costs {MemoryMiB} MiB and {CpuMillis} thousandths of a CPU beside what runs in it")]
+    [LoggerMessage(3900, LogLevel.Information, "Node {Node} says now that a pod costs {MemoryMiB} MiB and {CpuMillis} thousandths of a CPU beside what runs in it")]
     private partial void Told(string node, long memoryMiB, long cpuMillis);
 
-    [LoggerMessage(3191, LogLevel.Warning, "The cluster does not know what a pod costs here; tried again each minute: {Cause}")]
+    [LoggerMessage(3901, LogLevel.Warning, "The cluster does not know what a pod costs here; tried again each minute: {Cause}")]
     private partial void NotTold(string cause);
 }

@@ -12,7 +12,7 @@ public sealed partial class LogEventTests
     [
         ("runtime/Machines/", 2000, 2099), ("runtime/Qmp/", 2100, 2199), ("runtime/Qemu/", 2200, 2299), ("runtime/Guest/", 2300, 2399),
         ("runtime/Host/", 2400, 2499), ("spherelet/Cri/", 3000, 3099), ("spherelet/Pods/", 3100, 3199), ("spherelet/Images/", 3200, 3299),
-        ("spherelet/Streaming/", 3300, 3399), ("spherelet/Network/", 3400, 3499), ("spherelet/Node/", 3500, 3599), ("spherelet/Nri/", 3700, 3799), ("spherelet/Machines/", 3800, 3899),
+        ("spherelet/Streaming/", 3300, 3399), ("spherelet/Network/", 3400, 3499), ("spherelet/Node/", 3500, 3599), ("spherelet/Nri/", 3700, 3799), ("spherelet/Machines/", 3800, 3899), ("spherelet/Overhead/", 3900, 3999),
         ("spherelet/", 3600, 3699),
         ("supervisor/", 4000, 4999), ("images/agent/", 5000, 5999),
     ];

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Vks.Spherelet.Overhead;
+using Vks.Tests.Kit;
 
 namespace Vks.Tests.Spherelet.Overhead;
 
@@ -18,47 +19,45 @@ public sealed class NodeNotesTests : IDisposable
     [Fact]
     public async Task A_kubelet_that_has_not_joined_yet_is_told_by_the_file_that_is_missing()
     {
-        NodeNotesException refused = await Assert.ThrowsAsync<NodeNotesException>(() => new NodeNotes("/nowhere/kubeconfig", "node-1").TellAsync(s_overhead, Token));
+        NodeNotesException refused = await RefusedAsync("https://127.0.0.1:1", "/nowhere/kubelet.pem");
 
-        Assert.Equal("/nowhere/kubeconfig is not there. A kubelet writes it when it has joined its cluster.", refused.Message);
+        Assert.Equal("/nowhere/kubelet.pem is not there. A kubelet writes it when it has joined its cluster.", refused.Message);
     }
 
     [Theory]
-    [InlineData("rubbish: [")]
-    [InlineData("apiVersion: v1\nkind: Config\n")]
+    [InlineData("rubbish")]
+    [InlineData("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")]
     [InlineData("")]
-    public async Task A_file_that_is_no_kubeconfig_is_named(string content)
+    public async Task A_file_that_is_no_certificate_is_named(string content)
     {
-        string file = Path.Combine(_folder, "kubeconfig");
+        string file = Path.Combine(_folder, "kubelet.pem");
         await File.WriteAllTextAsync(file, content, Token);
 
-        NodeNotesException refused = await Assert.ThrowsAsync<NodeNotesException>(() => new NodeNotes(file, "node-1").TellAsync(s_overhead, Token));
-
-        Assert.Contains(file, refused.Message, StringComparison.Ordinal);
+        Assert.Contains(file, (await RefusedAsync("https://127.0.0.1:1", file)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task An_API_server_that_is_not_there_is_named_with_the_node()
+    public async Task An_API_server_that_is_not_there_is_named()
     {
         using TcpListener closed = new(IPAddress.Loopback, 0);
         closed.Start();
         int port = ((IPEndPoint)closed.LocalEndpoint).Port;
         closed.Stop();
-        string file = Path.Combine(_folder, "kubeconfig");
-        await File.WriteAllTextAsync(
-            file,
-            $$"""
-            apiVersion: v1
-            kind: Config
-            clusters: [{ name: c, cluster: { server: "https://127.0.0.1:{{port}}" } }]
-            users: [{ name: u, user: { token: t } }]
-            contexts: [{ name: x, context: { cluster: c, user: u } }]
-            current-context: x
-            """,
-            Token);
+        string file = Path.Combine(_folder, "kubelet.pem");
+        using TestAuthority authority = new();
+        (string certificate, string key) = authority.IssueForLoopback();
+        await File.WriteAllTextAsync(file, certificate + "\n" + key + "\n", Token);
 
-        NodeNotesException refused = await Assert.ThrowsAsync<NodeNotesException>(() => new NodeNotes(file, "node-1").TellAsync(s_overhead, Token));
+        NodeNotesException refused = await RefusedAsync($"https://127.0.0.1:{port}", file);
 
-        Assert.StartsWith($"Node node-1 could not be annotated with {file}: Connection refused", refused.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"PATCH https://127.0.0.1:{port}/api/v1/nodes/node-1 with {file}", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("Connection refused", refused.Message, StringComparison.Ordinal);
+    }
+
+    private async Task<NodeNotesException> RefusedAsync(string server, string certificate)
+    {
+        string authority = Path.Combine(_folder, "ca.crt");
+        await File.WriteAllTextAsync(authority, "", Token);
+        return await Assert.ThrowsAsync<NodeNotesException>(() => new NodeNotes(new NodePlace("node-1", new Uri(server), authority, certificate)).TellAsync(s_overhead, Token));
     }
 }
