@@ -19,7 +19,8 @@ internal static class Charts
         Add(Bars(table, Measures.Boot, Measures.ToInit, s_boots, "ms"), "From exec of QEMU to PID 1",
             "p50 of bare boots by the host's clock. “ours” unpacks a pod's whole initial file system, the others a single file.");
         Add(Stages(table), "Where a machine's start goes", "p50 of each stage, as the daemon measures them.");
-        Add(Spread(table, Measures.Exec), "ExecSync of true", "Every call is a point, the line is the median.");
+        Add(Spread(table, Measures.Exec), "ExecSync of true, the first in a pod", "Every call is a point, the line is the median.");
+        Add(Spread(table, Measures.ExecAgain), "ExecSync of true, after the first", "Every call is a point, the line is the median.");
         Add(Beside(table), "Starting a pod beside running ones", "The three calls of the n-th pod while all pods before it stay.");
         Add(Largest(table, Measures.Idle, "MemAvailable per pod", "MiB"), "Memory a pod costs the host", "Fall of MemAvailable for each idle pod, at the largest number of pods.");
         Add(Largest(table, Measures.Idle, "daemon RSS", "MiB"), "Memory of the runtime itself", "Resident memory of daemon and shims at the largest number of pods.");

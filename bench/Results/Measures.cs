@@ -45,8 +45,11 @@ internal static class Measures
     /// <summary>First call to the first byte of output in the log file.</summary>
     public const string FirstByte = "pod to first output byte";
 
-    /// <summary>ExecSync of <c>true</c>.</summary>
+    /// <summary>ExecSync of <c>true</c>, the first in a pod.</summary>
     public const string Exec = "ExecSync true";
+
+    /// <summary>The same in a pod that has run one: what probes meet.</summary>
+    public const string ExecAgain = "ExecSync true, again";
 
     /// <summary>How long a pool takes to stand as it stood before a pod took a machine, from the pod's removal on.</summary>
     public const string Refill = "pool full again";
