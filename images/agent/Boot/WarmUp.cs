@@ -18,7 +18,7 @@ internal sealed class WarmUp(ContainerTable containers, Crun crun, TimeProvider 
     internal async Task RunAsync()
     {
         _ = await Usage.ReadAsync([]);
-        containers.PrepareCgroup();
+        await containers.PrepareAsync();
         ReadAndWriteMessages();
         Interfaces.Look();
         await crun.RunAsync(CrunLog, ["--version"], "Running crun once");

@@ -87,9 +87,16 @@ internal sealed class ContainerTable(BundleSources sources, Crun crun, Reaper re
         return await container.StartAsync(pidNamespace);
     }
 
+    /// <summary>Makes what a pod's first container makes otherwise: nothing of it is the pod's own, so a template can have it.</summary>
+    internal async Task PrepareAsync()
+    {
+        PrepareCgroup();
+        _ = await podPids.PathAsync();
+    }
+
     /// <summary>Makes the cgroup that all containers lie in, once.</summary>
-    /// <remarks>Put off until the first container: turning controllers on takes the kernel some milliseconds, and boot need not wait. A template need not put it off.</remarks>
-    internal void PrepareCgroup()
+    /// <remarks>Put off until the first container: turning controllers on takes the kernel some milliseconds, and boot need not wait.</remarks>
+    private void PrepareCgroup()
     {
         lock (_lock)
         {
