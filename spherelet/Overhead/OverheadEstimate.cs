@@ -19,7 +19,7 @@ internal sealed class OverheadEstimate
     private Dictionary<string, OverheadSample> _before = [];
     private DateTimeOffset _beforeAt;
 
-    /// <summary>What is known now; null before the first pod.</summary>
+    /// <summary>What is known now; null before the second look at a pod.</summary>
     public PodOverhead? Now { get; private set; }
 
     /// <summary>Takes in one look at all pods.</summary>
@@ -43,11 +43,11 @@ internal sealed class OverheadEstimate
                 _looks.Dequeue();
             }
 
-            Now = new PodOverhead(
-                RoundUp(_looks.Max(static look => look.MemoryBytes), MemoryStepBytes),
-                _looks.Any(static look => look.CpuMillis is not null)
-                    ? RoundUp((long)Math.Ceiling(_looks.Max(static look => look.CpuMillis ?? 0)), CpuStepMillis)
-                    : Now?.CpuMillis ?? 0);
+            // CPU time needs two looks at one pod; half a word would be taken for the whole.
+            if (_looks.Max(static look => look.CpuMillis) is { } cpuMillis)
+            {
+                Now = new PodOverhead(RoundUp(_looks.Max(static look => look.MemoryBytes), MemoryStepBytes), RoundUp((long)Math.Ceiling(cpuMillis), CpuStepMillis));
+            }
         }
 
         _before = pods.ToDictionary(static pod => pod.PodId);

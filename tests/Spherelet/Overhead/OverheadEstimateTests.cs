@@ -20,11 +20,11 @@ public sealed class OverheadEstimateTests
     }
 
     [Fact]
-    public void Memory_is_told_from_the_first_look_and_CPU_from_the_second()
+    public void Nothing_is_told_before_the_second_look_at_a_pod_since_CPU_time_needs_two()
     {
         OverheadEstimate estimate = new();
         estimate.Add(s_start, [Pod("a", 101 * MiB, 10, 5)]);
-        Assert.Equal(new PodOverhead(104 * MiB, 0), estimate.Now);
+        Assert.Null(estimate.Now);
 
         // A CPU second of the host, of which the containers had 0.1, in 100 s: 9 thousandths.
         estimate.Add(s_start.AddSeconds(100), [Pod("a", 90 * MiB, 11, 5.1)]);
@@ -35,7 +35,9 @@ public sealed class OverheadEstimateTests
     public void One_odd_pod_of_ten_does_not_make_all_dear()
     {
         OverheadEstimate estimate = new();
-        estimate.Add(s_start, [Pod("odd", 4000 * MiB, 0, 0), .. Enumerable.Range(0, 9).Select(number => Pod($"{number}", 80 * MiB, 0, 0))]);
+        OverheadSample[] pods = [Pod("odd", 4000 * MiB, 0, 0), .. Enumerable.Range(0, 9).Select(number => Pod($"{number}", 80 * MiB, 0, 0))];
+        estimate.Add(s_start, pods);
+        estimate.Add(s_start.AddMinutes(1), pods);
 
         Assert.Equal(80 * MiB, estimate.Now!.Value.MemoryBytes);
     }
@@ -57,6 +59,7 @@ public sealed class OverheadEstimateTests
     {
         OverheadEstimate estimate = new();
         estimate.Add(s_start, [Pod("a", 160 * MiB, 0, 0)]);
+        estimate.Add(s_start.AddMinutes(1), [Pod("a", 160 * MiB, 0, 0)]);
         estimate.Add(s_start.AddHours(5), []);
 
         Assert.Equal(160 * MiB, estimate.Now!.Value.MemoryBytes);
@@ -64,7 +67,7 @@ public sealed class OverheadEstimateTests
 
     [Fact]
     public void Whatever_pods_do_it_is_in_steps_and_no_less_than_nine_of_ten_pods_of_the_last_look() =>
-        Gen.Select(Gen.Long[0, 5000 * MiB].Array[1, 30].Array[1, 20], Gen.Int[1, 3000]).Sample((looks, seconds) =>
+        Gen.Select(Gen.Long[0, 5000 * MiB].Array[1, 30].Array[2, 20], Gen.Int[1, 3000]).Sample((looks, seconds) =>
         {
             OverheadEstimate estimate = new();
             for (var look = 0; look < looks.Length; look++)
