@@ -22,7 +22,7 @@ internal static class Constants
     internal const int NetlinkRoute = 0, NetlinkUevent = 15;
     internal const int SocketLevel = 1, SocketError = 4, ShutdownWrite = 1;
 
-    internal const int SigKill = 9, SigTerm = 15, SigChild = 17;
+    internal const int SigKill = 9, SigTerm = 15;
     internal const uint AdjustSetOffset = 0x0100, AdjustSingleShot = 0x8001;
     internal const int ClockRealtime = 0, ClockBoottime = 7;
     internal const uint RebootRestart = 0x01234567, RebootPowerOff = 0x4321fedc;

@@ -145,9 +145,6 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, EntryPoint = "setns", SetLastError = true)]
     internal static partial int SetNamespace(int fd, int type);
 
-    [LibraryImport(Name, EntryPoint = "signal", SetLastError = true)]
-    internal static partial nint Signal(int signal, nint handler);
-
     [LibraryImport(Name, EntryPoint = "pause", SetLastError = true)]
     internal static partial int Pause();
 
