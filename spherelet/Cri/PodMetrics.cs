@@ -87,7 +87,7 @@ internal static class PodMetrics
         Machine("vks_machine_memory_pss_bytes", V1.MetricType.Gauge, "The same, with pages that other processes share counted in proportion", static (_, host) => host.ProportionalBytes),
         Machine("vks_machine_memory_cgroup_bytes", V1.MetricType.Gauge, "Host memory on account of the machine's control group", static (_, host) => host.GroupMemoryBytes),
         Machine("vks_machine_memory_overhead_bytes", V1.MetricType.Gauge, "Host memory beyond what the pod's containers use: QEMU, the guest's kernel and agent, and what the guest does not use now",
-            static (subject, host) => host.ProportionalBytes - subject.Group.MemoryBytes),
+            static (subject, host) => subject.Reading.OverheadBytes(host)),
         Machine("vks_machine_cpu_seconds_total", V1.MetricType.Counter, "CPU time of the host used by the pod's QEMU, the guest's included, in seconds", static (_, host) => (long)host.CpuTime.TotalSeconds),
         Machine("vks_machine_threads", V1.MetricType.Gauge, "Threads of the pod's QEMU", static (_, host) => host.Threads),
     ];

@@ -16,7 +16,7 @@ internal sealed partial class OverheadWatch(PodCostReader reader, NodeNotes? nod
     private static readonly TimeSpan s_firstPeriod = TimeSpan.FromSeconds(15);
 
     private readonly OverheadEstimate _estimate = new();
-    private readonly Dictionary<string, DateTimeOffset> _since = [];
+    private HashSet<string> _seen = [];
     private PodOverhead? _told;
     private bool _silenceTold;
 
@@ -45,22 +45,17 @@ internal sealed partial class OverheadWatch(PodCostReader reader, NodeNotes? nod
     private async Task LookAsync(CancellationToken cancellationToken)
     {
         IReadOnlyList<PodCost> costs = await reader.ReadAllAsync(cancellationToken);
-        DateTimeOffset now = time.GetUtcNow();
-        foreach (string gone in _since.Keys.Except(costs.Select(static cost => cost.Sandbox.Id)).ToArray())
-        {
-            _since.Remove(gone);
-        }
-
         List<OverheadSample> settled = [];
         foreach (PodCost cost in costs)
         {
-            if (!_since.TryAdd(cost.Sandbox.Id, now) && cost is { OverheadBytes: { } bytes, Reading: { } reading })
+            if (_seen.Contains(cost.Sandbox.Id) && cost is { OverheadBytes: { } bytes, Reading: { } reading })
             {
                 settled.Add(new(cost.Sandbox.Id, bytes, cost.Host.CpuTime, TimeSpan.FromMicroseconds(reading.Pod.CpuNanoseconds / 1000)));
             }
         }
 
-        _estimate.Add(now, settled);
+        _seen = [.. costs.Select(static cost => cost.Sandbox.Id)];
+        _estimate.Add(time.GetUtcNow(), settled);
     }
 
     private async Task TellAsync(CancellationToken cancellationToken)

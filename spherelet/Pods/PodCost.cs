@@ -8,6 +8,6 @@ namespace Vks.Spherelet.Pods;
 /// <param name="Reading">What its guest told, or null when it did not answer in time.</param>
 internal sealed record PodCost(PodSandbox Sandbox, HostUsage Host, PodReading? Reading)
 {
-    /// <summary>Host memory beyond what the containers use, in bytes: QEMU, the guest's kernel and agent, and what the guest does not use now. Null when the guest is silent.</summary>
-    public long? OverheadBytes => Reading is null ? null : Math.Max(0, Host.ProportionalBytes - Reading.Pod.MemoryBytes);
+    /// <summary>As <see cref="PodReading.OverheadBytes"/>; null when the guest is silent.</summary>
+    public long? OverheadBytes => Reading?.OverheadBytes(Host);
 }

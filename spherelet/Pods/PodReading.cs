@@ -1,4 +1,5 @@
 using Vks.Runtime.Guest.Protocol;
+using Vks.Runtime.Machines;
 
 namespace Vks.Spherelet.Pods;
 
@@ -13,6 +14,10 @@ internal sealed record PodReading(PodSandbox Sandbox, long UnixNanoseconds, Gues
 
     /// <summary>All containers of the pod; zeros before the first.</summary>
     public GroupUsage Pod => Guest.Pod ?? s_nothing;
+
+    /// <summary>Host memory beyond what the containers use, in bytes: QEMU, the guest's kernel and agent, and what the guest does not use now.</summary>
+    /// <param name="host">What the pod's QEMU takes.</param>
+    public long OverheadBytes(HostUsage host) => Math.Max(0, host.ProportionalBytes - Pod.MemoryBytes);
 
     /// <summary>One container; null when the guest has it no more.</summary>
     public ContainerUsage? Container(string id) => Guest.Containers.FirstOrDefault(container => container.ContainerId == id);

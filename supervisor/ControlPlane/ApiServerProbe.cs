@@ -182,11 +182,14 @@ internal sealed partial class ApiServerProbe : IDisposable
                 judge.Bad(Now, $"{path} gave {(int)answer.StatusCode}: {string.Join(", ", text.Split('\n').Where(static line => line.StartsWith("[-]", StringComparison.Ordinal)))}");
             }
         }
-        catch (Exception problem) when (problem is HttpRequestException || (problem is OperationCanceledException && !stop.IsCancellationRequested))
+        catch (HttpRequestException problem)
         {
-            judge.Bad(
-                Now, problem is HttpRequestException ? $"{path}: {problem.Message}" : $"{path}: no answer within {s_lateAnswer.TotalSeconds:0} s", silent: problem is not HttpRequestException);
-            return problem is not HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError };
+            judge.Bad(Now, $"{path}: {problem.Message}");
+            return problem.HttpRequestError != HttpRequestError.ConnectionError;
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            judge.Bad(Now, $"{path}: no answer within {s_lateAnswer.TotalSeconds:0} s", silent: true);
         }
 
         return true;

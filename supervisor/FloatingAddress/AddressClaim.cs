@@ -5,11 +5,11 @@ namespace Vks.Supervisor.FloatingAddress;
 /// </summary>
 /// <remarks>
 /// <code>
-///            record is free, or unchanged for Takeover, and we are fit: Write    
+///            record is free, or unchanged for Takeover, and we are fit: Write
 ///   others' ─────────────────────────────────────────────────────────────► ours ──┐ fit: Write (heartbeat)
 ///      ▲                                                                    │  ▲──┘
 ///      └──── a write is refused: somebody else wrote ───────────────────────┤
-///      └──── not fit: GiveUp (off the link, then released) ─────────────┘
+///      └──── not fit: GiveUp (off the link, then released) ─────────────────┘
 /// </code>
 /// A heartbeat is a write upon our own last one. It succeeds only if nobody wrote in between, so it is right even when the time of the last
 /// one is over. Without an answer we do not know whether it was written: then we look.
