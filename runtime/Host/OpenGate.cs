@@ -76,11 +76,17 @@ internal sealed unsafe class OpenGate
 
     private void Answer()
     {
-        // Asked again, since the loop does not tell a question from the child's end, and receiving would wait for ever then.
+        // Asked again, since the loop does not tell a question from the child's end, and receiving would wait for ever then. A question may
+        // also be gone by now: a signal withdraws it, and the child asks again after that.
         pollfd waiting = new() { fd = _asked.Descriptor, events = LibC.POLLIN };
         if (LibC.poll(&waiting, 1, 0) != 1 || (waiting.revents & LibC.POLLIN) == 0)
         {
-            Close();
+            const int Gone = 0x38; // POLLERR, POLLHUP, POLLNVAL
+            if ((waiting.revents & Gone) != 0)
+            {
+                Close();
+            }
+
             return;
         }
 
@@ -92,20 +98,48 @@ internal sealed unsafe class OpenGate
         }
 
         ulong id = *(ulong*)question;
-        if (IsExpected(*(int*)(question + 8), *(ulong*)(question + 40)))
+        if (!IsExpected(*(int*)(question + 8), *(ulong*)(question + 40)))
         {
-            Hand(id);
+            const uint Continue = 1; // SECCOMP_USER_NOTIF_FLAG_CONTINUE
+            Reply(id, error: 0, Continue);
+        }
+        else if (Hand(id) is { } errno)
+        {
+            // Withdrawn by a signal, and asked again soon; whatever else it is, the child's open fails with it, and the child says so.
+            if (errno != LibC.ENOENT)
+            {
+                Reply(id, errno, flags: 0);
+                Close();
+            }
         }
         else
         {
-            const uint Continue = 1; // SECCOMP_USER_NOTIF_FLAG_CONTINUE
-            byte* answer = stackalloc byte[AnswerBytes];
-            (*(ulong*)answer, *(long*)(answer + 8), *(int*)(answer + 16), *(uint*)(answer + 20)) = (id, 0, 0, Continue);
-            _ = NativeMethods.IoCtl(_asked.Descriptor, Send, answer);
+            Close();
         }
     }
 
-    private void Hand(ulong id)
+    private void Reply(ulong id, int error, uint flags)
+    {
+        byte* answer = stackalloc byte[AnswerBytes];
+        (*(ulong*)answer, *(long*)(answer + 8), *(int*)(answer + 16), *(uint*)(answer + 20)) = (id, 0, -error, flags);
+        _ = Ask(Send, answer);
+    }
+
+    /// <summary>ioctl(2), again when a signal of our own ended it; 0 or the error.</summary>
+    private int Ask(ulong request, void* argument)
+    {
+        while (true)
+        {
+            int errno = NativeMethods.IoCtl(_asked.Descriptor, request, argument) == 0 ? 0 : Marshal.GetLastPInvokeError();
+            if (errno != LibC.EINTR)
+            {
+                return errno;
+            }
+        }
+    }
+
+    /// <summary>Gives the child its descriptor; the error if that cannot be.</summary>
+    private int? Hand(ulong id)
     {
         const uint SetNumber = 1, AndSend = 2; // SECCOMP_ADDFD_FLAG_*
         const uint CloseOnExec = 0x80000;
@@ -119,13 +153,12 @@ internal sealed unsafe class OpenGate
             *(uint*)(descriptor + 12) = (uint)_standIn.File.DangerousGetHandle();
             *(uint*)(descriptor + 16) = (uint)_standIn.Number;
             *(uint*)(descriptor + 20) = CloseOnExec;
-
-            // Refused: the child's open fails, and the child says so.
-            _ = NativeMethods.IoCtl(_asked.Descriptor, AddDescriptor, descriptor);
+            int errno = Ask(AddDescriptor, descriptor);
+            return errno == 0 ? null : errno;
         }
         catch (ObjectDisposedException)
         {
-            // Nobody wants that child any more.
+            return LibC.EBADF; // Nobody wants that child any more.
         }
         finally
         {
@@ -133,8 +166,6 @@ internal sealed unsafe class OpenGate
             {
                 _standIn.File.DangerousRelease();
             }
-
-            Close();
         }
     }
 

@@ -55,6 +55,28 @@ public sealed class HostOpenGateTests : IDisposable
     }
 
     [Fact]
+    public async Task A_child_whose_open_is_interrupted_time_and_again_gets_the_file()
+    {
+        // Each signal withdraws the question, at whatever moment of its being answered; the call is begun anew after it.
+        const string Program = """
+            import ctypes, os, signal, sys
+            libc = ctypes.CDLL(None, use_errno=True)
+            signal.signal(signal.SIGALRM, lambda *_: None)
+            signal.siginterrupt(signal.SIGALRM, False)
+            signal.setitimer(signal.ITIMER_REAL, 0.00005, 0.00005)
+            descriptor = libc.open(sys.argv[1].encode(), os.O_RDWR)
+            errno = ctypes.get_errno()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            sys.stdout.write(os.strerror(errno) if descriptor < 0 else "%d bytes" % len(os.read(descriptor, 10000)))
+            """;
+        for (int i = 0; i < 20; i++)
+        {
+            (int? code, string words) = await RunAsync("/usr/bin/python3", ["-c", Program, Path], withGate: true);
+            Assert.True(words == "8192 bytes", $"try {i}: code {code}: {words}");
+        }
+    }
+
+    [Fact]
     public async Task No_thread_of_the_daemon_takes_on_a_childs_namespaces_or_filter()
     {
         string before = Namespace("self");
