@@ -53,7 +53,8 @@ internal static class Program
     private static void Start(long started, TimeProvider time)
     {
         RootFileSystem.Prepare();
-        Scheduler.RunNewThreadsFirst();
+        KernelSwitches.RunNewThreadsFirst();
+        KernelSwitches.CompactOnDemand();
         Console.Open();
         string commandLine = File.ReadAllText("/proc/cmdline");
         KernelCommandLine settings = KernelCommandLine.Parse(commandLine);

@@ -85,7 +85,7 @@ internal sealed partial class CrxBackend(
             if (spec.ScratchMiB > 0)
             {
                 step = "making its scratch disk";
-                await _scratchDisks.CreateAsync(files.Scratch, spec.ScratchMiB, cancellationToken);
+                await MakeScratchAsync(files, spec, plan.Template, cancellationToken);
             }
 
             step = "making its control group";
@@ -142,11 +142,22 @@ internal sealed partial class CrxBackend(
 
                 CloneFailed(exception, record.Spec.Id, template.Name);
                 plan.OnCloneFailed?.Invoke(template, exception.Fault);
+                if (record.Spec.ScratchMiB > 0)
+                {
+                    // A guest that boots finds the disk empty, not as the template's guest has it.
+                    File.Delete(boot.Files.Scratch);
+                    await MakeScratchAsync(boot.Files, record.Spec, template: null, cancellationToken);
+                }
             }
         }
 
         return await boot.RunAsync(record, console, plan with { Template = null }, filesStage, userIds, cancellationToken);
     }
+
+    /// <summary>Empty, or as the template's guest has it mounted.</summary>
+    private Task MakeScratchAsync(MachineFiles files, MachineSpec spec, Template? template, CancellationToken cancellationToken) => template is null
+        ? _scratchDisks.CreateAsync(files.Scratch, spec.ScratchMiB, cancellationToken)
+        : EmptyDisks.CreateAsync(files.Scratch, spec.ScratchMiB, template.Scratch, cancellationToken);
 
     private static async ValueTask EndAsync(CrxRun run)
     {

@@ -24,14 +24,15 @@ public sealed class CrxEngine : IAsyncDisposable
     /// <param name="options">Folders, programs and limits.</param>
     /// <param name="time">Clock of timeouts and snapshots.</param>
     /// <param name="loggers">For every part of the engine.</param>
-    public CrxEngine(CrxEngineOptions options, TimeProvider time, ILoggerFactory loggers)
+    /// <param name="rehearsal">What guests that become templates are taken through; null for nothing.</param>
+    public CrxEngine(CrxEngineOptions options, TimeProvider time, ILoggerFactory loggers, ITemplateRehearsal? rehearsal = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         (_options, _time) = (options, time);
         _machineLogger = loggers.CreateLogger<Machine>();
         var userIds = new UserIdPool(options.FirstUserId);
         _probe = new AcceleratorProbe(options, time, loggers.CreateLogger<AcceleratorProbe>());
-        _templates = new TemplateKeeper(options, BootTemplateAsync, time, loggers.CreateLogger<TemplateKeeper>());
+        _templates = new TemplateKeeper(options, BootTemplateAsync, rehearsal, time, loggers.CreateLogger<TemplateKeeper>());
         _backend = new CrxBackend(options, userIds, GetAcceleratorAsync, _templates, time, loggers);
         _adopter = new MachineAdopter(options, userIds, time, loggers);
         _meter = new EngineMeter(() => _machines.Values);

@@ -5,6 +5,7 @@ using CliWrap;
 using CliWrap.Exceptions;
 using Microsoft.Win32.SafeHandles;
 using Vks.Runtime.Host;
+using Vks.Runtime.Templates;
 
 namespace Vks.Runtime.Machines;
 
@@ -19,7 +20,7 @@ public sealed class EmptyDisks(bool journal)
 {
     private static readonly string[] s_smallJournal = ["-J", "size=4"];
 
-    private readonly ConcurrentDictionary<int, IReadOnlyList<(long Offset, byte[] Bytes)>> _formats = new();
+    private readonly ConcurrentDictionary<int, IReadOnlyList<DiskBlock>> _formats = new();
 
     /// <summary>Makes the disk.</summary>
     /// <param name="path">Where; must not exist.</param>
@@ -28,21 +29,51 @@ public sealed class EmptyDisks(bool journal)
     /// <exception cref="IOException">The file cannot be written, or mkfs failed; its words are in the message.</exception>
     public async Task CreateAsync(string path, int sizeMiB, CancellationToken cancellationToken)
     {
-        using SafeFileHandle file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite);
-        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        RandomAccess.SetLength(file, sizeMiB * 1024L * 1024);
-        if (_formats.TryGetValue(sizeMiB, out IReadOnlyList<(long Offset, byte[] Bytes)>? blocks))
+        if (_formats.TryGetValue(sizeMiB, out IReadOnlyList<DiskBlock>? blocks))
         {
-            foreach ((long offset, byte[] bytes) in blocks)
-            {
-                await RandomAccess.WriteAsync(file, bytes, offset, cancellationToken);
-            }
-
+            await CreateAsync(path, sizeMiB, blocks, cancellationToken);
             return;
         }
 
+        await CreateAsync(path, sizeMiB, [], cancellationToken);
         await FormatAsync(path, cancellationToken);
-        _formats.TryAdd(sizeMiB, ReadBlocks(file, path));
+        _formats.TryAdd(sizeMiB, ReadBlocks(path));
+    }
+
+    /// <summary>Makes a disk that holds just these blocks.</summary>
+    /// <param name="path">Where; must not exist.</param>
+    /// <param name="sizeMiB">Its size.</param>
+    /// <param name="blocks">What is not zero.</param>
+    /// <param name="cancellationToken">Ends the work; a part of the file may remain.</param>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    internal static async Task CreateAsync(string path, int sizeMiB, IReadOnlyList<DiskBlock> blocks, CancellationToken cancellationToken)
+    {
+        using SafeFileHandle file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite);
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        RandomAccess.SetLength(file, sizeMiB * 1024L * 1024);
+        foreach (DiskBlock block in blocks)
+        {
+            await RandomAccess.WriteAsync(file, block.Bytes, block.Offset, cancellationToken);
+        }
+    }
+
+    /// <summary>What of a disk is not zero.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    internal static IReadOnlyList<DiskBlock> ReadBlocks(string path)
+    {
+        using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var blocks = new List<DiskBlock>();
+        foreach ((long offset, long length) in HostFile.DataExtents(file, path))
+        {
+            var bytes = new byte[length];
+            RandomAccess.Read(file, bytes, offset);
+            if (bytes.AsSpan().ContainsAnyExcept((byte)0))
+            {
+                blocks.Add(new DiskBlock(offset, bytes));
+            }
+        }
+
+        return blocks;
     }
 
     private async Task FormatAsync(string path, CancellationToken cancellationToken)
@@ -69,21 +100,5 @@ public sealed class EmptyDisks(bool journal)
         {
             throw new IOException($"mkfs.ext4 could not be run: {exception.Message}. Install the package e2fsprogs.", exception);
         }
-    }
-
-    private static List<(long Offset, byte[] Bytes)> ReadBlocks(SafeFileHandle file, string path)
-    {
-        var blocks = new List<(long, byte[])>();
-        foreach ((long offset, long length) in HostFile.DataExtents(file, path))
-        {
-            var bytes = new byte[length];
-            RandomAccess.Read(file, bytes, offset);
-            if (bytes.AsSpan().ContainsAnyExcept((byte)0))
-            {
-                blocks.Add((offset, bytes));
-            }
-        }
-
-        return blocks;
     }
 }

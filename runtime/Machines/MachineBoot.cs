@@ -21,6 +21,9 @@ internal sealed partial class MachineBoot(
 {
     private readonly ILogger _logger = loggers.CreateLogger<MachineBoot>();
 
+    /// <summary>The machine's files.</summary>
+    internal MachineFiles Files => files;
+
     /// <summary>Boots; on failure no process and no socket of it is left.</summary>
     internal async Task<CrxRun> RunAsync(
         MachineRecord record, ConsoleLog console, BootPlan plan, StageTime filesStage, UserIdPool userIds, CancellationToken cancellationToken)

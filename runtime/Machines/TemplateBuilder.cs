@@ -7,8 +7,8 @@ using Vks.Runtime.Templates;
 
 namespace Vks.Runtime.Machines;
 
-/// <summary>Makes a template: boots a machine of its shape, warms its agent, saves it. A daemon that is killed meanwhile leaves an unfinished machine, which the next one clears away.</summary>
-internal sealed class TemplateBuilder(CrxEngineOptions options, TemplateBuilder.Boot boot, TemplateStore store, TimeProvider time)
+/// <summary>Makes a template: boots a machine of its shape, rehearses and warms it, saves it. A daemon that is killed meanwhile leaves an unfinished machine, which the next one clears away.</summary>
+internal sealed class TemplateBuilder(CrxEngineOptions options, TemplateBuilder.Boot boot, ITemplateRehearsal? rehearsal, TemplateStore store, TimeProvider time)
 {
     /// <summary>Nobody waits for it, and on a busy host a boot takes several times as long: better late than given up.</summary>
     private const int Patience = 6;
@@ -42,10 +42,16 @@ internal sealed class TemplateBuilder(CrxEngineOptions options, TemplateBuilder.
         CrxRun run = await boot(spec, new ConsoleLog(), plan, cancellationToken);
         try
         {
+            if (rehearsal is not null)
+            {
+                await rehearsal.RunAsync(new TemplateGuest(run, key.Shape), cancellationToken);
+            }
+
             await run.Guest.CallAsync(GuestMethods.WarmUp, new Empty(), GuestJson.Default.Empty, GuestJson.Default.Empty, cancellationToken);
             await run.SaveAsync(state, cancellationToken);
             await EndAsync(run);
-            TemplateStore.Write(files.Template, key.Shape, memory, state, time.GetUtcNow(), cancellationToken);
+            TemplateStore.Write(
+                files.Template, key.Shape, new GuestImage(memory, state, key.Shape.ScratchMiB > 0 ? EmptyDisks.ReadBlocks(files.Scratch) : []), time.GetUtcNow(), cancellationToken);
             store.Publish(files.Template, key.Name);
         }
         finally

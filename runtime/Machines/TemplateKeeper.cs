@@ -33,16 +33,17 @@ internal sealed partial class TemplateKeeper : IAsyncDisposable
     private int _disposed;
 
     /// <summary>Starts waiting for orders.</summary>
-    internal TemplateKeeper(CrxEngineOptions options, TemplateBuilder.Boot boot, TimeProvider time, ILogger<TemplateKeeper> logger)
+    internal TemplateKeeper(CrxEngineOptions options, TemplateBuilder.Boot boot, ITemplateRehearsal? rehearsal, TimeProvider time, ILogger<TemplateKeeper> logger)
     {
         (_options, _time, _logger) = (options, time, logger);
         _store = new TemplateStore(MachineFiles.TemplateRoot(options));
-        _builder = new TemplateBuilder(options, boot, _store, time);
+        _builder = new TemplateBuilder(options, boot, rehearsal, _store, time);
         _inputs = new TemplateInputs(
             QemuPathOf(options),
             Path.Combine(options.GuestDirectory, "vmlinux"),
             Path.Combine(options.GuestDirectory, "initramfs.cpio"),
-            TemplateInputs.DescribeHost(HostTsc.ReadKHz()));
+            TemplateInputs.DescribeHost(HostTsc.ReadKHz()),
+            () => rehearsal?.Fingerprint ?? "");
         _making = MakeAsync();
     }
 

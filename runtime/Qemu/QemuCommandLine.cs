@@ -94,9 +94,11 @@ internal static class QemuCommandLine
         if (settings.Accelerator == QemuAccelerator.Tcg)
         {
             words.Add("no_timer_check");
-            if (settings.VcpuCount == 1)
+            if (settings.VcpuCount == 1 && settings.Memory != QemuMemory.Saved)
             {
-                words.Add("noapictimer"); // More CPUs need the APIC's timers.
+                // The APIC's timer has to be measured first, which takes a boot 100 ms. More CPUs need it, and so do clones: the old
+                // timer counts 27 ms at most, and a guest with nothing to do would wake 36 times a second.
+                words.Add("noapictimer");
             }
 
             if (settings.TscKHz is { } tscKHz)

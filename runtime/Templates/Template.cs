@@ -12,9 +12,9 @@ internal sealed class Template : IDisposable
     private readonly SafeFileHandle _state;
 
     /// <summary>Takes over both handles.</summary>
-    internal Template(string name, TemplateRecord record, SafeFileHandle memory, SafeFileHandle state)
+    internal Template(string name, TemplateRecord record, SafeFileHandle memory, SafeFileHandle state, IReadOnlyList<DiskBlock> scratch)
     {
-        (Name, Record, Memory, _state) = (name, record, memory, state);
+        (Name, Record, Memory, _state, Scratch) = (name, record, memory, state, scratch);
         (_memoryStamp, _stateStamp) = (StampOf(memory), StampOf(state));
     }
 
@@ -26,6 +26,9 @@ internal sealed class Template : IDisposable
 
     /// <summary>Its memory, open for reading.</summary>
     internal SafeFileHandle Memory { get; }
+
+    /// <summary>What a clone's scratch disk has to hold, since its guest goes on with that disk mounted; empty without one.</summary>
+    internal IReadOnlyList<DiskBlock> Scratch { get; }
 
     /// <summary>Nobody has written to its files since they were checked.</summary>
     internal bool IsUntouched => StampOf(Memory) == _memoryStamp && StampOf(_state) == _stateStamp;

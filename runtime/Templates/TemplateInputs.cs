@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 namespace Vks.Runtime.Templates;
 
 /// <summary>Looks at the files and the host that templates depend on. Files are hashed again only when they have changed.</summary>
-internal sealed class TemplateInputs(string qemu, string kernel, string initramfs, string host)
+internal sealed class TemplateInputs(string qemu, string kernel, string initramfs, string host, Func<string> rehearsal)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, (string Stamp, string Hash)> _hashes = new(StringComparer.Ordinal);
@@ -22,7 +22,7 @@ internal sealed class TemplateInputs(string qemu, string kernel, string initramf
     /// <summary>The key of a template of that shape, by the files as they are now. Hashes files that were not seen yet, some 10 ms each.</summary>
     /// <exception cref="IOException">A file is missing or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">Likewise.</exception>
-    internal TemplateKey KeyOf(TemplateShape shape, string arguments) => new(shape, arguments, Stamp(qemu), HashOf(kernel), HashOf(initramfs), host);
+    internal TemplateKey KeyOf(TemplateShape shape, string arguments) => new(shape, arguments, Stamp(qemu), HashOf(kernel), HashOf(initramfs), host, rehearsal());
 
     private string HashOf(string path)
     {

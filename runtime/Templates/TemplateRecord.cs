@@ -6,7 +6,7 @@ namespace Vks.Runtime.Templates;
 internal sealed record TemplateRecord
 {
     /// <summary>The version this build writes and reads.</summary>
-    internal const int CurrentVersion = 1;
+    internal const int CurrentVersion = 2;
 
     /// <summary>Version of this layout.</summary>
     public required int Version { get; init; }
@@ -25,6 +25,9 @@ internal sealed record TemplateRecord
 
     /// <summary>SHA-256 of the state file.</summary>
     public required string StateHash { get; init; }
+
+    /// <summary>SHA-256 of the file with the scratch disk's blocks.</summary>
+    public required string ScratchHash { get; init; }
 
     /// <summary>When it was made.</summary>
     public required DateTimeOffset Made { get; init; }

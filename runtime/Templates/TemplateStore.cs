@@ -5,10 +5,10 @@ using Vks.Runtime.Host;
 
 namespace Vks.Runtime.Templates;
 
-/// <summary>Templates on disk: one folder each, named after its key, with <c>memory</c>, <c>state</c> and <c>template.json</c>.</summary>
+/// <summary>Templates on disk: one folder each, named after its key, with <c>memory</c>, <c>state</c>, <c>scratch</c> and <c>template.json</c>.</summary>
 internal sealed class TemplateStore(string root)
 {
-    private const string MemoryFile = "memory", StateFile = "state", RecordFile = "template.json";
+    private const string MemoryFile = "memory", StateFile = "state", ScratchFile = "scratch", RecordFile = "template.json";
 
     /// <summary>The names of the folders there are, least recently used first.</summary>
     internal IReadOnlyList<string> Names() => Directory.Exists(root)
@@ -18,29 +18,35 @@ internal sealed class TemplateStore(string root)
     /// <summary>Writes a guest that was saved into a folder of the caller's, from where <see cref="Publish"/> takes it.</summary>
     /// <param name="folder">Must not exist; on the same file system.</param>
     /// <param name="shape">What the guest is.</param>
-    /// <param name="memory">Its memory, which nobody writes to any more.</param>
-    /// <param name="state">Its devices' state.</param>
+    /// <param name="guest">Its memory, devices and disk.</param>
     /// <param name="now">Wall clock.</param>
     /// <param name="cancellationToken">Ends the work; the folder is the caller's to delete.</param>
-    internal static void Write(string folder, TemplateShape shape, SafeFileHandle memory, SafeFileHandle state, DateTimeOffset now, CancellationToken cancellationToken)
+    internal static void Write(string folder, TemplateShape shape, GuestImage guest, DateTimeOffset now, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         using SafeFileHandle target = CreateFile(Path.Combine(folder, MemoryFile));
-        long copied = SparseCopy.Copy(memory, target, cancellationToken);
-        byte[] devices = ReadAll(state);
+        long copied = SparseCopy.Copy(guest.Memory, target, cancellationToken);
+        byte[] devices = ReadAll(guest.State);
         using (SafeFileHandle file = CreateFile(Path.Combine(folder, StateFile)))
         {
             RandomAccess.Write(file, devices, 0);
+        }
+
+        byte[] scratch = DiskBlocks.Pack(guest.Scratch);
+        using (SafeFileHandle file = CreateFile(Path.Combine(folder, ScratchFile)))
+        {
+            RandomAccess.Write(file, scratch, 0);
         }
 
         var record = new TemplateRecord
         {
             Version = TemplateRecord.CurrentVersion,
             Shape = shape,
-            MemoryBytes = RandomAccess.GetLength(memory),
+            MemoryBytes = RandomAccess.GetLength(guest.Memory),
             DataBytes = copied,
-            MemoryHash = SparseCopy.Hash(memory, "a guest's memory", cancellationToken),
+            MemoryHash = SparseCopy.Hash(guest.Memory, "a guest's memory", cancellationToken),
             StateHash = Convert.ToHexStringLower(SHA256.HashData(devices)),
+            ScratchHash = Convert.ToHexStringLower(SHA256.HashData(scratch)),
             Made = now,
         };
         File.WriteAllBytes(Path.Combine(folder, RecordFile), JsonSerializer.SerializeToUtf8Bytes(record, TemplateJson.Default.TemplateRecord));
@@ -73,7 +79,13 @@ internal sealed class TemplateStore(string root)
             string memoryPath = Path.Combine(folder, MemoryFile);
             memory = OpenFile(memoryPath);
             state = OpenFile(Path.Combine(folder, StateFile));
-            var template = new Template(name, record, memory, state);
+            byte[] scratch = File.ReadAllBytes(Path.Combine(folder, ScratchFile));
+            if (Convert.ToHexStringLower(SHA256.HashData(scratch)) != record.ScratchHash)
+            {
+                throw new InvalidDataException($"{folder} does not hold what was written to it.");
+            }
+
+            var template = new Template(name, record, memory, state, DiskBlocks.Unpack(scratch));
             bool whole = RandomAccess.GetLength(memory) == record.MemoryBytes
                 && SparseCopy.Hash(memory, memoryPath, cancellationToken) == record.MemoryHash
                 && Convert.ToHexStringLower(SHA256.HashData(ReadAll(state))) == record.StateHash;

@@ -1,4 +1,5 @@
 using Grpc.AspNetCore.Server;
+using Vks.Runtime.Machines;
 using Vks.Spherelet.Images;
 using Vks.Spherelet.Pods;
 
@@ -22,7 +23,8 @@ internal static class CriRegistration
         services.AddSingleton<ContainerFollower>();
         services.AddSingleton<IPodHooks, NoPodHooks>();
         services.AddSingleton<ContainerService>();
-        services.AddSingleton<PoolRehearsal>();
+        services.AddSingleton<Rehearsal>();
+        services.AddSingleton<ITemplateRehearsal>(static parts => parts.GetRequiredService<Rehearsal>());
         services.AddSingleton<MachinePool>();
         services.AddSingleton<PodService>();
         services.AddSingleton<WritableLayers>();

@@ -23,7 +23,7 @@ internal sealed partial class MachinePool : IAsyncDisposable
     private readonly IPodNetwork _network;
     private readonly PodShare _share;
     private readonly PodStore _store;
-    private readonly PoolRehearsal _rehearsal;
+    private readonly Rehearsal _rehearsal;
     private readonly PodOptions _pods;
     private readonly PoolOptions _options;
     private readonly TimeProvider _time;
@@ -36,6 +36,7 @@ internal sealed partial class MachinePool : IAsyncDisposable
     private readonly PoolTelemetry? _telemetry;
     private readonly TemplateShape _usual;
     private Task _loop = Task.CompletedTask;
+    private DateTimeOffset _courtesyEnds = DateTimeOffset.MinValue;
     private bool _started;
     private int _disposed;
     private long _hits;
@@ -46,7 +47,7 @@ internal sealed partial class MachinePool : IAsyncDisposable
 
     /// <summary>An empty pool; <see cref="Start"/> fills it.</summary>
     public MachinePool(
-        CrxEngine engine, IPodNetwork network, PodShare share, PodStore store, PoolRehearsal rehearsal, PodOptions pods, PoolOptions options, TimeProvider time, ILogger<MachinePool> logger)
+        CrxEngine engine, IPodNetwork network, PodShare share, PodStore store, Rehearsal rehearsal, PodOptions pods, PoolOptions options, TimeProvider time, ILogger<MachinePool> logger)
     {
         (_engine, _network, _share, _store, _rehearsal, _pods, _options, _time, _logger) = (engine, network, share, store, rehearsal, pods, options, time, logger);
         _usual = new TemplateShape(pods.DefaultVcpuCount, pods.DefaultMemoryMiB, pods.ScratchMiB, HasNetwork: true, HasShare: true);
@@ -78,7 +79,8 @@ internal sealed partial class MachinePool : IAsyncDisposable
     /// <summary>What one more member is expected to take of the host's memory: a little more than the latest did, since guests differ.</summary>
     private long MemberBytes => _refills.Count == 0 ? 64 * MiB : _refills.Max(static refill => refill.Bytes);
 
-    private TimeSpan RefillTime => _refills.Count == 0 ? TimeSpan.FromSeconds(2) : TimeSpan.FromTicks((long)_refills.Average(static refill => refill.Time.Ticks));
+    private TimeSpan RefillTime =>
+        _options.Courtesy + (_refills.Count == 0 ? TimeSpan.FromSeconds(2) : TimeSpan.FromTicks((long)_refills.Average(static refill => refill.Time.Ticks)));
 
     /// <summary>Begins to fill it. Without a budget nothing happens, now or later.</summary>
     public void Start()
@@ -114,7 +116,13 @@ internal sealed partial class MachinePool : IAsyncDisposable
                 _shelves[shape] = shelf = new Shelf(_options.Keep, least: 0);
             }
 
-            shelf.Demand.Arrive(_time.GetUtcNow());
+            DateTimeOffset now = _time.GetUtcNow();
+            shelf.Demand.Arrive(now);
+            if (now >= _courtesyEnds)
+            {
+                _courtesyEnds = now + _options.Courtesy;
+            }
+
             member = shelf.Members.Find(static ready => ready.Machine.Current.State == MachineState.Running);
             if (member is not null)
             {
@@ -168,9 +176,17 @@ internal sealed partial class MachinePool : IAsyncDisposable
                 _ending.Token.ThrowIfCancellationRequested();
                 await RemoveEndedAsync();
                 PoolStep step;
+                TimeSpan courtesy;
                 lock (_lock)
                 {
                     step = PoolPlan.Next(Look(), MemberBytes, _options.MemoryMiB * MiB);
+                    courtesy = _courtesyEnds - _time.GetUtcNow();
+                }
+
+                if (step is PoolStep.Add && courtesy > TimeSpan.Zero)
+                {
+                    await Task.Delay(courtesy, _time, _ending.Token);
+                    continue;
                 }
 
                 if (step is PoolStep.Drop drop)

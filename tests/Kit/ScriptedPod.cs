@@ -28,7 +28,7 @@ internal sealed class ScriptedPod : IPodNetwork, IImageSource, IAsyncDisposable
         Containers = new ContainerService(_table, _store, share, new EmptyDirs(), this, Follower, new NoPodHooks(), options, Time, NullLogger<ContainerService>.Instance);
         PoolOptions poolOptions = new();
         MachinePool pool = new(
-            _engine, this, share, _store, new PoolRehearsal(share, poolOptions, Time, NullLogger<PoolRehearsal>.Instance), options, poolOptions, Time, NullLogger<MachinePool>.Instance);
+            _engine, this, share, _store, new Rehearsal(share, poolOptions, Time, NullLogger<Rehearsal>.Instance), options, poolOptions, Time, NullLogger<MachinePool>.Instance);
         Pods = new PodService(_table, _store, share, _engine, this, Containers, pool, new NoPodHooks(), options, Time, NullLogger<PodService>.Instance);
     }
 

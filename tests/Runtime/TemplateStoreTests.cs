@@ -9,7 +9,8 @@ public sealed class TemplateStoreTests : IDisposable
 {
     private const int MiB = 1024 * 1024;
     private static readonly TemplateShape Shape = new(1, 128, 256, HasNetwork: true, HasShare: true);
-    private static readonly TemplateKey Key = new(Shape, "-smp 1", "qemu 1 2", "kernel", "initramfs", "host");
+    private static readonly TemplateKey Key = new(Shape, "-smp 1", "qemu 1 2", "kernel", "initramfs", "host", "rehearsal");
+    private static readonly DiskBlock[] Scratch = [new(4096, [7, 8]), new(200L * 1024 * 1024, [9])];
     private readonly string _folder = Directory.CreateTempSubdirectory("vks-test-store-").FullName;
     private readonly TemplateStore _store;
 
@@ -37,6 +38,7 @@ public sealed class TemplateStoreTests : IDisposable
         Assert.True(template.IsUntouched);
         using SafeFileHandle state = template.OpenState();
         Assert.Equal(5, RandomAccess.GetLength(state));
+        Assert.Equal(Scratch.Select(block => (block.Offset, Convert.ToHexString(block.Bytes))), template.Scratch.Select(block => (block.Offset, Convert.ToHexString(block.Bytes))));
         Assert.Null(_store.Open("two", Token));
     }
 
@@ -44,6 +46,7 @@ public sealed class TemplateStoreTests : IDisposable
     [InlineData("memory", 5)]
     [InlineData("memory", MiB)] // in a hole
     [InlineData("state", 2)]
+    [InlineData("scratch", 13)]
     public void A_byte_that_changed_is_noticed(string file, long offset)
     {
         Publish("one");
@@ -56,6 +59,7 @@ public sealed class TemplateStoreTests : IDisposable
     [InlineData("template.json")]
     [InlineData("memory")]
     [InlineData("state")]
+    [InlineData("scratch")]
     public void A_file_that_is_missing_or_cut_short_is_noticed(string file)
     {
         foreach (bool missing in new[] { true, false })
@@ -122,7 +126,7 @@ public sealed class TemplateStoreTests : IDisposable
     {
         TemplateKey[] keys =
         [
-            Key, Key with { Arguments = "-smp 2" }, Key with { Qemu = "qemu 1 3" }, Key with { Kernel = "newer" }, Key with { Initramfs = "newer" }, Key with { Host = "another" },
+            Key, Key with { Arguments = "-smp 2" }, Key with { Qemu = "qemu 1 3" }, Key with { Kernel = "newer" }, Key with { Initramfs = "newer" }, Key with { Host = "another" }, Key with { Rehearsal = "another" },
             Key with { Shape = Shape with { VcpuCount = 2 } }, Key with { Shape = Shape with { MemoryMiB = 129 } }, Key with { Shape = Shape with { ScratchMiB = 0 } },
             Key with { Shape = Shape with { HasNetwork = false } }, Key with { Shape = Shape with { HasShare = false } },
         ];
@@ -150,7 +154,7 @@ public sealed class TemplateStoreTests : IDisposable
         RandomAccess.Write(memory, new byte[MiB], MiB); // written, and zeros all the same
         RandomAccess.Write(state, "state"u8, 0);
         string work = Path.Combine(_folder, "work-" + Guid.NewGuid().ToString("N"));
-        TemplateStore.Write(work, Shape, memory, state, DateTimeOffset.UnixEpoch, Token);
+        TemplateStore.Write(work, Shape, new GuestImage(memory, state, Scratch), DateTimeOffset.UnixEpoch, Token);
         _store.Publish(work, name);
     }
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Vks.Agent.Channel;
 using Vks.Agent.Containers;
+using Vks.Agent.Host;
 using Vks.Agent.Network;
 using Vks.Runtime.Guest.Protocol;
 
@@ -12,7 +13,13 @@ namespace Vks.Agent.Boot;
 internal sealed class WarmUp(ContainerTable containers, Crun crun, TimeProvider time)
 {
     private const string CrunLog = "/run/warmup.log";
+
+    /// <summary>A sleep of this many milliseconds may end so much later, on a host that leaves the guest alone for once in so many tries.</summary>
+    private const int SleepMilliseconds = 100, LateMilliseconds = 5, SleepTries = 20;
     private static readonly string _id = new('0', 64);
+
+    /// <summary>Time from the kernel's start after which it does nothing more of it: it measures its counter for a second, and then stops all CPUs to change the clock.</summary>
+    private static readonly TimeSpan _kernelSettled = TimeSpan.FromSeconds(2.5);
 
     /// <summary>Runs it.</summary>
     internal async Task RunAsync()
@@ -22,8 +29,38 @@ internal sealed class WarmUp(ContainerTable containers, Crun crun, TimeProvider 
         ReadAndWriteMessages();
         Interfaces.Look();
         await crun.RunAsync(CrunLog, ["--version"], "Running crun once");
-        // The first timer starts a thread, which stays.
-        await Task.Delay(TimeSpan.FromMilliseconds(1), time);
+
+        await CheckTimerAsync();
+
+        // What was written goes to the disk here and not once more in each clone.
+        Libc.Sync();
+
+        // A delay starts the timer's thread, which stays.
+        TimeSpan left = _kernelSettled - TimeSpan.FromTicks(Clock.BootNanoseconds() / TimeSpan.NanosecondsPerTick);
+        await Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.FromMilliseconds(1), time);
+    }
+
+    /// <summary>
+    /// The kernel measures the timer of its APIC while it boots, against ticks that a busy host swallows. What comes of that is in every clone, so a guest
+    /// whose sleeps end late is no template.
+    /// </summary>
+    /// <exception cref="AgentException">Failed: no sleep ended in time.</exception>
+    private async Task CheckTimerAsync()
+    {
+        long best = long.MaxValue;
+        for (int tries = 0; tries < SleepTries; tries++)
+        {
+            long begin = Clock.BootNanoseconds();
+            await Task.Delay(TimeSpan.FromMilliseconds(SleepMilliseconds), time);
+            best = Math.Min(best, (Clock.BootNanoseconds() - begin) / 1_000_000);
+            if (best <= SleepMilliseconds + LateMilliseconds)
+            {
+                return;
+            }
+        }
+
+        throw new AgentException(
+            GuestFault.Failed, $"This guest's timer goes wrong: of {SleepTries} sleeps of {SleepMilliseconds} ms the shortest lasted {best} ms. Boot it again, on a host with less to do.");
     }
 
     /// <summary>The first text of a type is most of the work: its description is made then.</summary>
