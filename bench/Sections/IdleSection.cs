@@ -9,6 +9,13 @@ namespace Vks.Bench.Sections;
 /// <summary>Pods that stay and do nothing: how the next start goes beside them, what memory and processor time they cost.</summary>
 internal sealed class IdleSection : ISection
 {
+    /// <summary>More than a pod takes of the host's memory, MiB.</summary>
+    private const int PodMiB = 128;
+
+    // The pod's own process, by its name: with a PID namespace of the pod's, process 1 is whatever holds that.
+    private static readonly string[] s_readMemory =
+        ["sh", "-c", "for p in /proc/[0-9]*; do read -r name < $p/comm && [ \"$name\" = sleep ] && cat $p/smaps_rollup $p/status && break; done"];
+
     /// <inheritdoc/>
     public string Name => Measures.Idle;
 
@@ -48,11 +55,13 @@ internal sealed class IdleSection : ISection
 
         await Task.Delay(context.Plan.IdleTime, cancellationToken);
         double availableBefore = Memory.AvailableMiB();
+        using TouchedMemory touched = new(Math.Min(availableBefore / 2, PodMiB * context.Plan.IdlePods[^1]));
         Add("daemon RSS, no pod", "MiB", Memory.ResidentMiB(arm.ManagementProcesses(ProcessTable.Read())));
         foreach (int count in context.Plan.IdlePods)
         {
             while (pods.Count < count)
             {
+                touched.Release(PodMiB);
                 pods.Add(new BenchPod(arm, context.Registry.Image));
                 Add(Measures.StartBeside, "ms", (await pods[^1].StartWholeAsync(cancellationToken)).Sum);
                 context.Step();
@@ -62,7 +71,7 @@ internal sealed class IdleSection : ISection
             TimeSpan busyBefore = Memory.ProcessorTime(arm.DaemonPid);
             await Task.Delay(context.Plan.IdleTime, cancellationToken);
             TimeSpan busy = Memory.ProcessorTime(arm.DaemonPid) - busyBefore;
-            double available = Memory.AvailableMiB();
+            double available = Memory.AvailableMiB() + touched.MiB;
             ProcessTable table = ProcessTable.Read();
             Add(Measures.AvailablePerPod(count), "MiB", (availableBefore - available) / count);
             Add(Measures.ProportionalPerPod(count), "MiB", Memory.ProportionalMiB(arm.PodProcesses(table)) / count);
@@ -71,7 +80,7 @@ internal sealed class IdleSection : ISection
         }
 
         // Page by page where the kernel counts so; VmRSS alone lags behind by as much as a small process has.
-        (_, ExecSyncResponse reply) = await pods[0].ExecAsync(["cat", "/proc/1/smaps_rollup", "/proc/1/status"], cancellationToken);
+        (_, ExecSyncResponse reply) = await pods[0].ExecAsync(s_readMemory, cancellationToken);
         string words = reply.Stdout.ToStringUtf8();
         double resident = Memory.ParseKiB(words, "Rss:");
         Add(Measures.OwnMemory, "MiB", (resident > 0 ? resident : Memory.ParseKiB(words, "VmRSS:")) / 1024);
