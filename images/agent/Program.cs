@@ -1,4 +1,3 @@
-using System.Text;
 using Vks.Agent.Boot;
 using Vks.Agent.Channel;
 using Vks.Agent.Containers;
@@ -102,26 +101,11 @@ internal static class Program
         }
     }
 
-    private static Func<Hello, HelloReply> Facts(long started)
+    private static HelloReply Facts(long started)
     {
         long ready = Clock.BootNanoseconds();
         string version = AppContext.GetData("Vks.Agent.Version") as string ?? "unknown";
         string release = File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
-        return hello => new HelloReply("", 0, 0, 0, BootId(hello), version, release, started, ready);
-    }
-
-    /// <summary>
-    /// The kernel makes its boot id when it is first read, of its random numbers, which are the template's in every clone until they are
-    /// stirred. So a template does not read it, and all others stir first.
-    /// </summary>
-    private static string BootId(Hello hello)
-    {
-        if (hello.ForTemplate)
-        {
-            return "";
-        }
-
-        Entropy.Credit(Encoding.UTF8.GetBytes(hello.Nonce), creditedBytes: hello.Nonce.Length / 2);
-        return Descriptors.ReadLine("/proc/sys/kernel/random/boot_id");
+        return new HelloReply("", 0, 0, 0, version, release, started, ready);
     }
 }

@@ -48,7 +48,7 @@ internal sealed partial class GuestConnection : IAsyncDisposable
         try
         {
             HelloReply session = await GuestHandshake.RunAsync(reader, writer, usedBefore, forTemplate, cancellationToken);
-            SessionOpened(logger, session.BootId, session.AgentVersion, session.Version, reader.SkippedBytes);
+            SessionOpened(logger, session.Nonce, session.AgentVersion, session.Version, reader.SkippedBytes);
             return new GuestConnection(stream, reader, writer, session, logger);
         }
         catch
@@ -211,7 +211,7 @@ internal sealed partial class GuestConnection : IAsyncDisposable
         }
         catch (Exception exception)
         {
-            EventFailed(_logger, Session.BootId, exception);
+            EventFailed(_logger, Session.Nonce, exception);
         }
     }
 
@@ -229,7 +229,7 @@ internal sealed partial class GuestConnection : IAsyncDisposable
             _calls.Clear();
         }
 
-        ConnectionClosed(_logger, Session.BootId, calls.Length, reason.Message);
+        ConnectionClosed(_logger, Session.Nonce, calls.Length, reason.Message);
         _writer.Abort(reason);
         foreach (OpenCall call in calls)
         {
@@ -243,12 +243,12 @@ internal sealed partial class GuestConnection : IAsyncDisposable
     private static GuestException Lost(string what, Exception? cause) =>
         new(GuestFault.Failed, $"The channel to the guest was lost: {what}. Whether open calls took effect is not known.", connectionLost: true, cause);
 
-    [LoggerMessage(2300, LogLevel.Debug, "Guest {BootId}: session open, agent {AgentVersion}, protocol {Version}, {Skipped} stray bytes skipped")]
-    private static partial void SessionOpened(ILogger logger, string bootId, string agentVersion, int version, long skipped);
+    [LoggerMessage(2300, LogLevel.Debug, "Guest session {Nonce}: session open, agent {AgentVersion}, protocol {Version}, {Skipped} stray bytes skipped")]
+    private static partial void SessionOpened(ILogger logger, string nonce, string agentVersion, int version, long skipped);
 
-    [LoggerMessage(2301, LogLevel.Debug, "Guest {BootId}: channel closed with {Calls} calls open: {Reason}")]
-    private static partial void ConnectionClosed(ILogger logger, string bootId, int calls, string reason);
+    [LoggerMessage(2301, LogLevel.Debug, "Guest session {Nonce}: channel closed with {Calls} calls open: {Reason}")]
+    private static partial void ConnectionClosed(ILogger logger, string nonce, int calls, string reason);
 
-    [LoggerMessage(2302, LogLevel.Error, "Guest {BootId}: an event could not be read or its handler threw")]
-    private static partial void EventFailed(ILogger logger, string bootId, Exception exception);
+    [LoggerMessage(2302, LogLevel.Error, "Guest session {Nonce}: an event could not be read or its handler threw")]
+    private static partial void EventFailed(ILogger logger, string nonce, Exception exception);
 }

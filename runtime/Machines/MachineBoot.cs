@@ -49,6 +49,7 @@ internal sealed partial class MachineBoot(
         await using var undo = new UndoStack((what, exception) => UndoFailed(exception, spec.Id, what));
 
         QemuProcess process = await LaunchAsync(record, plan);
+        TimeSpan launched = time.GetElapsedTime(begin);
         undo.Push("QEMU", () => EndAsync(process));
         using var watchdog = new CancellationTokenSource(plan.Timeout, time);
         using var ended = new CancellationTokenSource();
@@ -84,7 +85,7 @@ internal sealed partial class MachineBoot(
                 KernelRelease = session.KernelRelease,
                 Since = time.GetUtcNow(),
                 Template = plan.Template?.Name,
-                Stages = [filesStage, .. plan.Template is null ? BootStages(qemuTime, total, session) : CloneStages(qemuTime, restored, total)],
+                Stages = [filesStage, new StageTime("launch", launched), .. plan.Template is null ? BootStages(launched, qemuTime, total, session) : CloneStages(launched, qemuTime, restored, total)],
             };
             undo.Clear();
             return new CrxRun(new CrxParts(files, cgroup, process, qmp, link, reader), running, userIds);
@@ -161,23 +162,23 @@ internal sealed partial class MachineBoot(
         });
     }
 
-    /// <summary>QEMU's part by our clock, the guest's by its own; what is left between them is the channel's.</summary>
-    private static IEnumerable<StageTime> BootStages(TimeSpan qemu, TimeSpan total, HelloReply session)
+    /// <summary>QEMU's part, from its exec on, by our clock, the guest's by its own; what is left between them is the channel's.</summary>
+    private static IEnumerable<StageTime> BootStages(TimeSpan launched, TimeSpan qemu, TimeSpan total, HelloReply session)
     {
         TimeSpan kernel = TimeSpan.FromTicks(session.AgentStartNanoseconds / TimeSpan.NanosecondsPerTick);
         TimeSpan agent = TimeSpan.FromTicks((session.ReadyNanoseconds - session.AgentStartNanoseconds) / TimeSpan.NanosecondsPerTick);
         TimeSpan rest = total - qemu - kernel - agent;
         return
         [
-            new StageTime("qemu", qemu),
+            new StageTime("qemu", qemu - launched),
             new StageTime("kernel", kernel),
             new StageTime("agent", agent),
             new StageTime("channel", rest < TimeSpan.Zero ? TimeSpan.Zero : rest),
         ];
     }
 
-    private static IEnumerable<StageTime> CloneStages(TimeSpan qemu, TimeSpan restored, TimeSpan total) =>
-        [new StageTime("qemu", qemu), new StageTime("restore", restored - qemu), new StageTime("agent", total - restored)];
+    private static IEnumerable<StageTime> CloneStages(TimeSpan launched, TimeSpan qemu, TimeSpan restored, TimeSpan total) =>
+        [new StageTime("qemu", qemu - launched), new StageTime("restore", restored - qemu), new StageTime("agent", total - restored)];
 
     private static string ConsoleWords(ConsoleLog console)
     {

@@ -13,7 +13,7 @@ internal sealed class FakeAgent(Stream stream) : IAsyncDisposable
 
     /// <summary>What <see cref="AcceptHelloAsync"/> answers, nonce aside.</summary>
     public HelloReply Reply { get; set; } =
-        new("", ProtocolLimits.Version, ProtocolLimits.OldestVersion, ProtocolLimits.Version, "fake-boot-id", "0.0-fake", "6.1.0-fake", 1, 2);
+        new("", ProtocolLimits.Version, ProtocolLimits.OldestVersion, ProtocolLimits.Version, "0.0-fake", "6.1.0-fake", 1, 2);
 
     /// <summary>Listens on a unix socket and plays the script once for the first connection; dispose the result to end it.</summary>
     /// <param name="path">Where the host connects.</param>

@@ -34,7 +34,7 @@ public sealed class EngineTests
         Assert.Equal(MachineState.Running, running.State);
         Assert.NotEqual(0, running.QemuPid);
         Assert.NotEqual(Environment.OSVersion.Version.ToString(), running.KernelRelease);
-        Assert.Equal(["files", "qemu", "kernel", "agent", "channel"], running.Stages.Select(stage => stage.Name));
+        Assert.Equal(["files", "launch", "qemu", "kernel", "agent", "channel"], running.Stages.Select(stage => stage.Name));
         Assert.Equal((MachineState.Stopped, null), (stopped.State, stopped.Reason));
         Assert.Null(engine.Find(spec.Id));
         Assert.Empty(lab.Leftovers(spec.Id));

@@ -22,7 +22,7 @@ internal sealed class GuestRig : IChannelTransport, IAsyncDisposable
         var table = new MethodTable();
         table.Register(GuestMethods.Ping, static () => GuestJson.Default.Empty, static () => GuestJson.Default.Empty, (_, request, _) => Task.FromResult(request));
         methods?.Invoke(table);
-        Agent = new AgentChannel(this, table, static _ => new HelloReply("", 0, 0, 0, "boot", "0.1", "6.1", 1, 2), Log.Enqueue);
+        Agent = new AgentChannel(this, table, new HelloReply("", 0, 0, 0, "0.1", "6.1", 1, 2), Log.Enqueue);
         _agent = Agent.RunAsync(_stop.Token);
     }
 

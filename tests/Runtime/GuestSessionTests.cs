@@ -121,13 +121,13 @@ public sealed class GuestSessionTests
             byte[] noise = new byte[10_000];
             new Random(3).NextBytes(noise);
             await agent.SendRawAsync(noise, GuestRig.Deadline);
-            await agent.SendAsync(FrameKind.HelloReply, 0, agent.Reply with { Nonce = "other", BootId = "wrong" }, GuestJson.Default.HelloReply, GuestRig.Deadline);
+            await agent.SendAsync(FrameKind.HelloReply, 0, agent.Reply with { Nonce = "other", AgentVersion = "wrong" }, GuestJson.Default.HelloReply, GuestRig.Deadline);
             await agent.SendAsync(FrameKind.HelloReply, default, 0, FakeAgent.Text("{not json"), GuestRig.Deadline);
             await agent.AcceptHelloAsync(GuestRig.Deadline);
             await FakeAgent.NeverAnswersAsync(agent, GuestRig.Deadline);
         });
 
-        Assert.Equal("fake-boot-id", client.Session.BootId);
+        Assert.Equal("0.0-fake", client.Session.AgentVersion);
     }
 
     [Fact]

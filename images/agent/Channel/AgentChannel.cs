@@ -7,10 +7,10 @@ namespace Vks.Agent.Channel;
 /// <param name="transport">Where the host's connections come from.</param>
 /// <param name="methods">What is answered.</param>
 /// <param name="facts">
-/// The agent's HelloReply; called for every Hello, before anything of its session. Nonce, Version, OldestVersion and NewestVersion are overwritten by the channel.
+/// The agent's HelloReply; Nonce, Version, OldestVersion and NewestVersion are the channel's to say.
 /// </param>
 /// <param name="log">Writes one line to the guest's console.</param>
-internal sealed class AgentChannel(IChannelTransport transport, MethodTable methods, Func<Hello, HelloReply> facts, Action<string> log)
+internal sealed class AgentChannel(IChannelTransport transport, MethodTable methods, HelloReply facts, Action<string> log)
 {
     private static readonly TimeSpan AcceptRetry = TimeSpan.FromSeconds(1);
 
@@ -101,7 +101,7 @@ internal sealed class AgentChannel(IChannelTransport transport, MethodTable meth
             }
         }
 
-        HelloReply reply = facts(hello) with
+        HelloReply reply = facts with
         {
             Nonce = hello.Nonce,
             Version = shared ? version : 0,

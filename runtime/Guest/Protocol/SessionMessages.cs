@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Vks.Runtime.Guest.Protocol;
 
@@ -6,28 +7,25 @@ namespace Vks.Runtime.Guest.Protocol;
 /// <param name="Nonce">Random; the reply repeats it, so that an answer to an earlier daemon is not taken for ours.</param>
 /// <param name="OldestVersion">The oldest protocol version the host speaks.</param>
 /// <param name="NewestVersion">The newest protocol version the host speaks.</param>
-/// <param name="ForTemplate">
-/// The guest is about to be saved for others to start from: whatever must differ between them may not be made now. In every other session
-/// the agent first takes the nonce into the kernel's random pool.
-/// </param>
+/// <param name="ForTemplate">The guest is about to be saved for others to start from: this session ends in order, and is no clone's first one.</param>
 public sealed record Hello(string Nonce, int OldestVersion, int NewestVersion, bool ForTemplate = false);
 
-/// <summary>Answers <see cref="Hello"/>.</summary>
+/// <summary>Answers <see cref="Hello"/>, by what the agent knows without asking the kernel: nothing that differs between clones may be made yet.</summary>
+/// <remarks>Agents of other builds may tell more.</remarks>
 /// <param name="Nonce">The nonce of the Hello that is answered.</param>
 /// <param name="Version">The version chosen, or 0 when the ranges do not meet; the session is then closed to requests.</param>
 /// <param name="OldestVersion">The oldest version the agent speaks.</param>
 /// <param name="NewestVersion">The newest version the agent speaks.</param>
-/// <param name="BootId">The guest's /proc/sys/kernel/random/boot_id; empty in a session for a template, since the kernel makes it when it is first read.</param>
 /// <param name="AgentVersion">The agent's own version, for people.</param>
 /// <param name="KernelRelease">What <c>uname -r</c> says in the guest.</param>
 /// <param name="AgentStartNanoseconds">Guest CLOCK_BOOTTIME when the agent's first instruction ran.</param>
 /// <param name="ReadyNanoseconds">Guest CLOCK_BOOTTIME when the agent could answer.</param>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
 public sealed record HelloReply(
     string Nonce,
     int Version,
     int OldestVersion,
     int NewestVersion,
-    string BootId,
     string AgentVersion,
     string KernelRelease,
     long AgentStartNanoseconds,
