@@ -26,6 +26,12 @@ internal sealed partial class CrxBackend(
     private static readonly TimeSpan KillTime = TimeSpan.FromSeconds(3);
 
     private readonly EmptyDisks _scratchDisks = new(journal: false);
+
+    /// <summary>
+    /// Starts are work of the host's CPUs from beginning to end: many side by side are all as late as the last, and none is done within its time. What
+    /// is more than this waits its turn, which is no part of that time. The CPUs are there once, however many engines a process has.
+    /// </summary>
+    private static readonly SemaphoreSlim s_turns = new(2 * Environment.ProcessorCount);
     private readonly ILogger _logger = loggers.CreateLogger<CrxBackend>();
 
     /// <inheritdoc/>
@@ -38,13 +44,32 @@ internal sealed partial class CrxBackend(
             OnCloned = templates.Praise,
             OnCloneFailed = templates.Blame,
         };
-        CrxRun run = await BootAsync(spec, console, plan, markStarted: true, cancellationToken);
+        CrxRun run = await InTurnAsync(spec, console, plan, cancellationToken);
         if (run.Template is null)
         {
             _ = templates.WantAsync(spec, report.IsKvm);
         }
 
         return run;
+    }
+
+    /// <summary>A machine that nobody waits for takes no turn from those that are waited for: it has little weight, and would keep it long.</summary>
+    private async Task<CrxRun> InTurnAsync(MachineSpec spec, ConsoleLog console, BootPlan plan, CancellationToken cancellationToken)
+    {
+        if (spec.Spare)
+        {
+            return await BootAsync(spec, console, plan, markStarted: true, cancellationToken);
+        }
+
+        await s_turns.WaitAsync(cancellationToken);
+        try
+        {
+            return await BootAsync(spec, console, plan, markStarted: true, cancellationToken);
+        }
+        finally
+        {
+            s_turns.Release();
+        }
     }
 
     /// <summary>Boots a machine as planned; on failure nothing is left.</summary>
