@@ -72,7 +72,8 @@ public sealed class TemplateTests(NodeLab lab)
     {
         string folder = Path.Combine(lab.Directory, "other");
         string machines = Path.Combine(folder, "root", "machines");
-        await using (SphereletProcess daemon = await SphereletProcess.StartAsync(folder, Token, "--first-user-id", "3000000"))
+        // The accelerator is named, since a daemon that looks for one starts a QEMU for that, too.
+        await using (SphereletProcess daemon = await SphereletProcess.StartAsync(folder, Token, "--first-user-id", "3000000", "--accelerator", "tcg"))
         {
             await Eventually.TrueAsync(
                 () => Task.FromResult(Directory.Exists(machines) && QemusOf(folder).Count == 1), Deadline, () => $"no template is made:\n{daemon.Log}", Token);
@@ -80,7 +81,7 @@ public sealed class TemplateTests(NodeLab lab)
         }
 
         Assert.Single(QemusOf(folder));
-        await using (SphereletProcess daemon = await SphereletProcess.StartAsync(folder, Token, "--first-user-id", "3000000", "--template-budget-mib", "0"))
+        await using (SphereletProcess daemon = await SphereletProcess.StartAsync(folder, Token, "--first-user-id", "3000000", "--accelerator", "tcg", "--template-budget-mib", "0"))
         {
             Assert.Empty(QemusOf(folder));
             Assert.Empty(Directory.EnumerateFileSystemEntries(machines));
