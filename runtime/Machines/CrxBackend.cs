@@ -38,38 +38,39 @@ internal sealed partial class CrxBackend(
     public async Task<IMachineRun> StartAsync(MachineSpec spec, ConsoleLog console, CancellationToken cancellationToken)
     {
         AcceleratorReport report = await accelerator(cancellationToken);
+        if (spec.Spare)
+        {
+            // Nobody waits for it: it has little weight, and would keep a turn from those who are waited for.
+            return await StartInTurnAsync(spec, console, report, cancellationToken);
+        }
+
+        await s_turns.WaitAsync(cancellationToken);
+        try
+        {
+            return await StartInTurnAsync(spec, console, report, cancellationToken);
+        }
+        finally
+        {
+            s_turns.Release();
+        }
+    }
+
+    /// <summary>The template is looked for here: whoever waited long may find one that was made meanwhile.</summary>
+    private async Task<IMachineRun> StartInTurnAsync(MachineSpec spec, ConsoleLog console, AcceleratorReport report, CancellationToken cancellationToken)
+    {
         var plan = new BootPlan(report.IsKvm ? QemuAccelerator.Kvm : QemuAccelerator.Tcg, options.BootTimeout, BootTries)
         {
             Template = templates.Find(spec, report.IsKvm),
             OnCloned = templates.Praise,
             OnCloneFailed = templates.Blame,
         };
-        CrxRun run = await InTurnAsync(spec, console, plan, cancellationToken);
+        CrxRun run = await BootAsync(spec, console, plan, markStarted: true, cancellationToken);
         if (run.Template is null)
         {
             _ = templates.WantAsync(spec, report.IsKvm);
         }
 
         return run;
-    }
-
-    /// <summary>A machine that nobody waits for takes no turn from those that are waited for: it has little weight, and would keep it long.</summary>
-    private async Task<CrxRun> InTurnAsync(MachineSpec spec, ConsoleLog console, BootPlan plan, CancellationToken cancellationToken)
-    {
-        if (spec.Spare)
-        {
-            return await BootAsync(spec, console, plan, markStarted: true, cancellationToken);
-        }
-
-        await s_turns.WaitAsync(cancellationToken);
-        try
-        {
-            return await BootAsync(spec, console, plan, markStarted: true, cancellationToken);
-        }
-        finally
-        {
-            s_turns.Release();
-        }
     }
 
     /// <summary>Boots a machine as planned; on failure nothing is left.</summary>

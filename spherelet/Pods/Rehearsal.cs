@@ -20,7 +20,6 @@ internal sealed partial class Rehearsal(PodShare share, PoolOptions options, Tim
     /// <summary>Raised when the rehearsal changes.</summary>
     private const int Version = 1;
 
-
     private const string Serial = "rehearsal";
 
     private static readonly PodConfig s_pod = new() { Name = new PodName("rehearsal", "vks", "", 0), Hostname = "rehearsal" };

@@ -16,6 +16,7 @@ internal sealed class WarmUp(ContainerTable containers, Crun crun, TimeProvider 
 
     /// <summary>A sleep of this many milliseconds may end so much later, on a host that leaves the guest alone for once in so many tries.</summary>
     private const int SleepMilliseconds = 100, LateMilliseconds = 5, SleepTries = 20;
+
     private static readonly string _id = new('0', 64);
 
     /// <summary>Time from the kernel's start after which it does nothing more of it: it measures its counter for a second, and then stops all CPUs to change the clock.</summary>
